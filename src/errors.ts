@@ -76,7 +76,8 @@ export class AppError extends Error {
 }
 
 /** 422 with one or more fields to blame. */
-export const invalid = (...issues: Issue[]): AppError => new AppError('invalid', issues.map((issue) => `${issue.pointer || 'The request'}: ${issue.message}`).join(' '), { issues });
+export const invalid = (...issues: Issue[]): AppError =>
+  new AppError('invalid', issues.map((issue) => `${issue.pointer || 'The request'}: ${issue.message}`).join(' '), { issues });
 
 /** An issue by value, so that call sites read as one line. */
 export const issue = (pointer: string, code: IssueCode, message: string): Issue => ({ pointer, code, message });

@@ -13,7 +13,8 @@ export type RoomChanges = Partial<Pick<Room, 'name' | 'description' | 'visibilit
 type Durable = { roomId: string; seq: number; at: string; actorId: string | null };
 
 export type MessageEvent = Durable & { type: 'message.created' | 'message.edited' | 'message.deleted'; message: Message };
-export type MemberEvent = Durable & ({ type: 'member.joined' | 'member.updated'; member: Member } | { type: 'member.left'; member: Member; reason: LeaveReason });
+export type MemberEvent = Durable &
+  ({ type: 'member.joined' | 'member.updated'; member: Member } | { type: 'member.left'; member: Member; reason: LeaveReason });
 export type RoomEvent = Durable & { type: 'room.updated'; changes: RoomChanges };
 export type Event = MessageEvent | MemberEvent | RoomEvent;
 export type EventType = Event['type'];
