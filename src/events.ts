@@ -21,6 +21,23 @@ export type EventType = Event['type'];
 
 export type { PublicUser };
 
+/**
+ * Where features tell what was committed; realtime/ implements it. Nothing here waits and nothing here throws: the commit
+ * is the truth, and whoever misses the telling finds it in Postgres.
+ */
+export type Live = {
+  /** Durable events of one room in seq order, after their commit. `member.left` also cuts that person off. */
+  publish(epoch: string, events: readonly Event[]): void;
+  /** These people are new in a room or conversation: their sockets hear `room.added`. */
+  added(roomId: string, userIds: readonly string[]): void;
+  /** The room is gone with everything in it; these were its members. */
+  removed(roomId: string, userIds: readonly string[]): void;
+  /** A read marker moved. */
+  read(roomId: string, userId: string, readSeq: number): void;
+  /** These sessions are dead: their sockets close on every node, with 4501, or 4503 when the account was disabled. */
+  ended(sessionIds: readonly string[], why: 'revoked' | 'disabled'): void;
+};
+
 export const roomTopic = (roomId: string): string => `room:${roomId}`;
 export const userTopic = (userId: string): string => `user:${userId}`;
 /** Control traffic between nodes: revocations, presence. */

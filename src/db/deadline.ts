@@ -1,0 +1,103 @@
+/**
+ * Gives every query of a postgres.js client a deadline, and the number of queries in flight a bound, by standing where
+ * the driver hands a query over for execution. One sweep timer for all, so that a query costs two closures and a set entry.
+ */
+import { AppError } from '../errors.ts';
+import { translate } from './failures.ts';
+
+/**
+ * The parts of postgres.js's Query (a lazy promise) that are used here; not public, so the version is pinned and
+ * tests/db/client.test.ts holds it. `handler` is called once, when the query is first awaited: fragments never get there.
+ */
+export type LazyQuery = {
+  handler: (query: LazyQuery) => unknown;
+  resolve: (rows: unknown) => void;
+  reject: (error: unknown) => void;
+  cancel: () => unknown;
+  cancelled: unknown;
+  /** The backend it was sent to; null while it waits for a connection. */
+  state: object | null;
+  strings: readonly string[];
+  args: readonly unknown[];
+  expiresAt?: number;
+};
+
+export type Deadlines = {
+  /** Arms a query and returns it; it is not started by this. */
+  arm: <Q>(query: Q) => Q;
+  stats: () => { inFlight: number; expired: number; refused: number; answered: number };
+  stop: () => void;
+};
+
+const SWEEP_MS = 50;
+
+/**
+ * `arm` makes a query fail with `unavailable` after `deadlineMs` (checked every 50 ms) and with `overloaded` when `bound` are
+ * in flight; other failures are translated (failures.ts).
+ */
+export function createDeadlines(deadlineMs: number, bound: number): Deadlines {
+  // Insertion order is expiry order, because every query gets the same time.
+  const inFlight = new Set<LazyQuery>();
+  let sweeping: ReturnType<typeof setInterval> | undefined;
+  let expired = 0;
+  let refused = 0;
+  let answered = 0;
+
+  const sweep = (): void => {
+    const now = performance.now();
+    for (const query of inFlight) {
+      if (query.expiresAt! > now) return;
+      expire(query);
+    }
+    if (inFlight.size === 0 && sweeping !== undefined) {
+      clearInterval(sweeping);
+      sweeping = undefined;
+    }
+  };
+
+  const expire = (query: LazyQuery): void => {
+    expired++;
+    query.reject(new AppError('unavailable', `The database did not answer within ${deadlineMs} ms. If this was a write, it may or may not have happened.`));
+    if (query.state !== null) return;
+    // It was never sent. Take it out of the driver's queue; when it is the one that a new connection is being opened for, it
+    // is in no queue, and marking it cancelled would leave that connection unused for ever: then it becomes a harmless one.
+    Promise.resolve(query.cancel()).catch(() => {});
+    query.cancelled = null;
+    query.strings = ['select 1'];
+    query.args = [];
+  };
+
+  const arm = <Q>(given: Q): Q => {
+    const query = given as LazyQuery;
+    const { handler, resolve, reject } = query;
+    query.handler = () => {
+      if (inFlight.size >= bound) {
+        refused++;
+        return reject(new AppError('overloaded', 'Too many queries are waiting for the database; nothing was done.'));
+      }
+      query.expiresAt = performance.now() + deadlineMs;
+      inFlight.add(query);
+      sweeping ??= setInterval(sweep, SWEEP_MS);
+      handler(query);
+    };
+    query.resolve = (rows) => {
+      inFlight.delete(query);
+      answered++;
+      resolve(rows);
+    };
+    query.reject = (error) => {
+      inFlight.delete(query);
+      reject(translate(error));
+    };
+    return given;
+  };
+
+  return {
+    arm,
+    stats: () => ({ inFlight: inFlight.size, expired, refused, answered }),
+    stop: () => {
+      clearInterval(sweeping);
+      sweeping = undefined;
+    },
+  };
+}

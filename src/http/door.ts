@@ -1,0 +1,155 @@
+/**
+ * The way into every route under /api/v1, in the contract's order of checks, readable from top to bottom: identity,
+ * syntax of the body, rate, fields, then the one verb. Elysia's own hooks validate before they know who asks, would teach
+ * strangers about fields and convert values; so a route is one handler that this page composes (docs/decisions).
+ */
+import type { Static, TSchema } from 'elysia';
+import type { Config, RateClass } from '../config.ts';
+import { type ErrorCode, notFound } from '../errors.ts';
+import { type Shape, check, checkQuery, isUuid } from '../lib/check.ts';
+import type { RateLimiter } from '../lib/rate-limit.ts';
+import type { Caller } from '../users/model.ts';
+import { readJson, readQuery } from './body.ts';
+import { allowOrigin, baseHeaders, requestIdOf } from './headers.ts';
+import type { Observe } from './observe.ts';
+import { asAppError, problemResponse } from './problems.ts';
+
+/** What documents a route and what it checks. `answers` maps statuses to shapes; the first one is the usual answer. */
+export type RouteSpec<B extends TSchema | undefined = undefined, Q extends TSchema | undefined = undefined> = {
+  summary: string;
+  description?: string;
+  tag: string;
+  rate?: RateClass;
+  /** Raises the class for requests that cost more, e.g. lists with a search term. */
+  rateOf?: (query: ReadonlyMap<string, string>) => RateClass;
+  body?: B;
+  query?: Q;
+  answers: Record<number, unknown>;
+  /** Codes besides those that the door itself answers. */
+  fails?: readonly ErrorCode[];
+};
+
+type Inputs<B, Q> = {
+  body: B extends TSchema ? Static<B> : undefined;
+  query: Q extends TSchema ? Static<Q> : undefined;
+  /** Lower-case UUIDs for names that end in `Id` (`me` resolved), plain text for all others. */
+  params: Record<string, string>;
+  /** Where the request comes from, proxies believed as configured. */
+  address: string;
+  request: Request;
+};
+
+type ElysiaContext = { request: Request; route: string; params: Record<string, string>; server: { requestIP(request: Request): { address: string } | null } | null };
+type Handler = (context: ElysiaContext) => Promise<Response>;
+/** What the documentation is made of; it travels in Elysia's `detail`, where `http/docs.ts` finds it. */
+export type RouteDoc = { operationId: string; signedIn: boolean; spec: RouteSpec<TSchema | undefined, TSchema | undefined> };
+type Route = [handler: Handler, hook: { detail: { parlour: RouteDoc } }];
+
+/** An answer with another status than the usual one. */
+export class Reply {
+  constructor(
+    readonly status: number,
+    readonly value: unknown,
+  ) {}
+}
+export const reply = (status: number, value: unknown): Reply => new Reply(status, value);
+
+export type DoorServices = {
+  config: Config;
+  observe: Observe;
+  limiter: RateLimiter;
+  /** The caller behind an Authorization header. Throws unauthenticated, token_expired, session_revoked, account_disabled. */
+  identify: (authorization: string | null) => Promise<Caller>;
+};
+
+export type Door = ReturnType<typeof createDoor>;
+
+export function createDoor({ config, observe, limiter, identify }: DoorServices) {
+  /** The address that limits and sessions go by: the n-th from the right of X-Forwarded-For when n proxies are believed. */
+  function addressOf({ request, server }: Pick<ElysiaContext, 'request' | 'server'>): string {
+    const direct = server?.requestIP(request)?.address ?? '';
+    if (config.trustProxy === 0) return direct;
+    const hops = (request.headers.get('x-forwarded-for') ?? '').split(',').map((hop) => hop.trim()).filter(Boolean);
+    return hops.at(-config.trustProxy) ?? hops[0] ?? direct;
+  }
+
+  function route<B extends TSchema | undefined, Q extends TSchema | undefined>(
+    operationId: string,
+    signedIn: boolean,
+    spec: RouteSpec<B, Q>,
+    handle: (inputs: Inputs<B, Q> & { caller: Caller }) => unknown,
+  ): Route {
+    const usual = Number(Object.keys(spec.answers)[0]);
+    const bodyShape = spec.body as Shape | undefined;
+    const queryShape = spec.query as Shape | undefined;
+
+    async function answer(context: ElysiaContext, headers: Record<string, string>): Promise<Response> {
+      const { request } = context;
+      const caller = signedIn ? await identify(request.headers.get('authorization')) : (undefined as unknown as Caller);
+      const text = queryShape && readQuery(request.url);
+      const json = bodyShape && (await readJson(request));
+      const inputs = { caller, request } as Inputs<B, Q> & { caller: Caller };
+      const address = signedIn && !config.rateLimits ? '' : addressOf(context);
+      inputs.address = address;
+      if (config.rateLimits && (spec.rate || spec.rateOf)) {
+        const rate = spec.rateOf && text ? spec.rateOf(text) : spec.rate!;
+        await limiter.take(rate, signedIn ? caller.userId : address, headers);
+      }
+      if (bodyShape) inputs.body = check(bodyShape, json);
+      if (queryShape) inputs.query = checkQuery(queryShape, text!);
+      inputs.params = namedThings(context.params, caller);
+      const result = await handle(inputs);
+      const [status, value] = result instanceof Reply ? [result.status, result.value] : [usual, result];
+      if (status === 204) return new Response(null, { status, headers });
+      headers['content-type'] = 'application/json';
+      return new Response(JSON.stringify(value), { status, headers });
+    }
+
+    const handler: Handler = async (context) => {
+      const started = performance.now();
+      const { request } = context;
+      const requestId = requestIdOf(request);
+      const headers = baseHeaders(requestId);
+      if (config.origins.length > 0) allowOrigin(request, config, headers);
+      let response: Response;
+      try {
+        response = await answer(context, headers);
+      } catch (thrown) {
+        response = problemResponse(asAppError(thrown, observe.log, requestId), requestId, headers);
+      }
+      observe.answered(request, context.route, response.status, started, requestId);
+      return response;
+    };
+    return [handler, { detail: { parlour: { operationId, signedIn, spec: spec as never } } }];
+  }
+
+  return {
+    /** Anybody may ask; an Authorization header is not looked at. */
+    open: <B extends TSchema | undefined = undefined, Q extends TSchema | undefined = undefined>(
+      operationId: string,
+      spec: RouteSpec<B, Q>,
+      handle: (inputs: Inputs<B, Q>) => unknown,
+    ) => route(operationId, false, spec, handle),
+    /** Only a proven, living session may ask. */
+    signedIn: <B extends TSchema | undefined = undefined, Q extends TSchema | undefined = undefined>(
+      operationId: string,
+      spec: RouteSpec<B, Q>,
+      handle: (inputs: Inputs<B, Q> & { caller: Caller }) => unknown,
+    ) => route(operationId, true, spec, handle),
+    addressOf,
+  };
+}
+
+/** In a path, what is not a UUID names nothing; `me` stands for the caller where a user id is expected. */
+function namedThings(params: Record<string, string> | undefined, caller: Caller | undefined): Record<string, string> {
+  const named: Record<string, string> = {};
+  for (const name in params) {
+    const value = params[name]!;
+    if (name === 'userId' && value === 'me' && caller) named[name] = caller.userId;
+    else if (!name.endsWith('Id')) named[name] = value;
+    else if (isUuid(value)) named[name] = value.toLowerCase();
+    else throw notFound();
+  }
+  return named;
+}
+
