@@ -99,33 +99,31 @@ export function openDatabase({ url, pool, deadlineMs, bound = BOUND, onRebuild }
     },
   } as unknown as postgres.Sql) as PostgresJsDatabase;
 
-  // The canary. Answers to anybody's query are its song; only in silence it asks itself.
+  // The canary: any answer will do, and only in silence it asks itself. A refused connection is an answer too, because
+  // then the driver is already trying again; what costs a miss is a second in which nothing comes back.
   let misses = 0;
   let answeredBefore = 0;
-  let asked: Promise<unknown> | undefined;
+  let asking = false;
   const watch = setInterval(() => {
     const { answered } = deadlines.stats();
-    if (answered !== answeredBefore || asked === undefined) misses = 0;
-    else misses++;
+    const silent = answered === answeredBefore;
     answeredBefore = answered;
+    if (!silent) misses = 0;
     if (misses >= CANARY_MISSES) {
       misses = 0;
-      asked = undefined;
       replace();
     }
-    if (asked !== undefined) return;
-    const song = sql`select 1`.then(
-      () => {},
-      (error: { cause?: unknown }) => {
-        // Refused is an answer too: the driver is already trying again. Only silence counts as a miss.
-        if (error.cause === undefined) return;
-        misses = 0;
-      },
-    );
-    asked = song;
-    song.finally(() => {
-      if (asked === song) asked = undefined;
-    });
+    if (!silent || asking) return void (misses += silent ? 1 : 0);
+    misses++;
+    asking = true;
+    const heard = (): void => {
+      misses = 0;
+    };
+    sql`select 1`
+      .then(heard, (error: Error) => error.cause !== undefined && heard())
+      .finally(() => {
+        asking = false;
+      });
   }, CANARY_MS);
   watch.unref();
 
@@ -147,7 +145,7 @@ export function openDatabase({ url, pool, deadlineMs, bound = BOUND, onRebuild }
       return performance.now() - from;
     },
     stats: () => ({ pool, ...deadlines.stats(), rebuilt }),
-    alone: () => connect(url, 1, { statement_timeout: 0, lock_timeout: 0 }),
+    alone: () => connect(url, 1, { statement_timeout: '0', lock_timeout: '0' }),
     async [Symbol.asyncDispose]() {
       closed = true;
       clearInterval(watch);
@@ -159,7 +157,7 @@ export function openDatabase({ url, pool, deadlineMs, bound = BOUND, onRebuild }
 
 const isTemplate = (value: unknown): boolean => Array.isArray(value) && 'raw' in value;
 
-function connect(url: string, max: number, settings: Record<string, number>): postgres.Sql {
+function connect(url: string, max: number, settings: Record<string, number | string>): postgres.Sql {
   const client = postgres(url, {
     max,
     prepare: true,

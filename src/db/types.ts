@@ -74,7 +74,12 @@ export function wireTypes(): Record<string, postgres.PostgresType> {
   for (const { oid, parse, serialize } of SCALARS) {
     add(oid, parse, serialize);
     const array = ARRAY_OF[oid];
-    if (array !== undefined) add(array, (text) => parseArray(text, parse), (value) => (Array.isArray(value) ? serializeArray(value, serialize) : `${value}`));
+    if (array !== undefined)
+      add(
+        array,
+        (text) => parseArray(text, parse),
+        (value) => (Array.isArray(value) ? serializeArray(value, serialize) : `${value}`),
+      );
   }
   return types;
 }
