@@ -108,13 +108,16 @@ export function openDatabase({ url, pool, deadlineMs, bound = BOUND, onRebuild }
     const { answered } = deadlines.stats();
     const silent = answered === answeredBefore;
     answeredBefore = answered;
-    if (!silent) misses = 0;
+    if (!silent) {
+      misses = 0;
+      return;
+    }
     if (misses >= CANARY_MISSES) {
       misses = 0;
       replace();
     }
-    if (!silent || asking) return void (misses += silent ? 1 : 0);
     misses++;
+    if (asking) return;
     asking = true;
     const heard = (): void => {
       misses = 0;
