@@ -4,7 +4,7 @@
  * strangers about fields and convert values; so a route is one handler that this page composes (docs/decisions).
  */
 import type { Static, TSchema } from 'elysia';
-import type { Config, RateClass } from '../config.ts';
+import type { Config, RateName } from '../config.ts';
 import { type ErrorCode, notFound } from '../errors.ts';
 import { type Shape, check, checkQuery, isUuid } from '../lib/check.ts';
 import type { RateLimiter } from '../lib/rate-limit.ts';
@@ -19,9 +19,9 @@ export type RouteSpec<B extends TSchema | undefined = undefined, Q extends TSche
   summary: string;
   description?: string;
   tag: string;
-  rate?: RateClass;
+  rate?: RateName;
   /** Raises the class for requests that cost more, e.g. lists with a search term. */
-  rateOf?: (query: ReadonlyMap<string, string>) => RateClass;
+  rateOf?: (query: ReadonlyMap<string, string>) => RateName;
   body?: B;
   query?: Q;
   answers: Record<number, unknown>;
@@ -41,9 +41,10 @@ type Inputs<B, Q> = {
 
 type ElysiaContext = { request: Request; route: string; params: Record<string, string>; server: { requestIP(request: Request): { address: string } | null } | null };
 type Handler = (context: ElysiaContext) => Promise<Response>;
-/** What the documentation is made of; it travels in Elysia's `detail`, where `http/docs.ts` finds it. */
+/** What the documentation is made of; it travels in Elysia's `detail` under this key, where `http/docs.ts` finds it. */
+export const DOC = 'x-parlour';
 export type RouteDoc = { operationId: string; signedIn: boolean; spec: RouteSpec<TSchema | undefined, TSchema | undefined> };
-type Route = [handler: Handler, hook: { detail: { parlour: RouteDoc } }];
+type Route = [handler: Handler, hook: { detail: { operationId: string } }];
 
 /** An answer with another status than the usual one. */
 export class Reply {
@@ -120,7 +121,8 @@ export function createDoor({ config, observe, limiter, identify }: DoorServices)
       observe.answered(request, context.route, response.status, started, requestId);
       return response;
     };
-    return [handler, { detail: { parlour: { operationId, signedIn, spec: spec as never } } }];
+    const doc: RouteDoc = { operationId, signedIn, spec: spec as never };
+    return [handler, { detail: Object.assign({ operationId }, { [DOC]: doc }) }];
   }
 
   return {

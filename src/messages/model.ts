@@ -1,6 +1,7 @@
 /** Messages, history and events as they look on the wire, and what may be asked about them. Shapes only. */
 import { type Static, t } from 'elysia';
 import { CLIENT_MESSAGE_ID_LENGTH, CONTAINS_MIN, CONTENT_LENGTH, EVENTS_MAX, PAGE_MAX, SEARCH_LENGTH } from '../limits.ts';
+import type { Event } from '../events.ts';
 import { Id, PublicUser, Time, paging, total } from '../users/model.ts';
 
 export const Message = t.Object(
@@ -20,8 +21,11 @@ export const Message = t.Object(
   { $id: 'Message' },
 );
 export type Message = Static<typeof Message>;
-/** `[start, end)` in UTF-16 units of `content`. */
-export type FoundMessage = Message & { highlights?: [number, number][] };
+
+/** `[start, end)` in UTF-16 units of `content`; missing when nothing was searched. */
+const Highlights = t.Optional(t.Unsafe<[number, number][]>({ type: 'array', items: { type: 'array', items: { type: 'integer' }, minItems: 2, maxItems: 2 } }));
+export const FoundMessage = t.Object({ ...Message.properties, highlights: Highlights }, { $id: 'FoundMessage' });
+export type FoundMessage = Static<typeof FoundMessage>;
 
 const Content = t.String({ minLength: 1, maxLength: CONTENT_LENGTH, blank: false });
 export const ClientMessageId = t.String({ minLength: 1, maxLength: CLIENT_MESSAGE_ID_LENGTH, format: 'token' });
@@ -40,13 +44,24 @@ export const ReadHistory = t.Object({
   limit: t.Optional(t.Integer({ minimum: 1, maximum: PAGE_MAX })),
 });
 export type ReadHistory = Static<typeof ReadHistory>;
-export type History = { items: Message[]; hasBefore: boolean; hasAfter: boolean; epoch: string; lastSeq: number };
+export const History = t.Object(
+  { items: t.Array(Message), hasBefore: t.Boolean(), hasAfter: t.Boolean(), epoch: t.String(), lastSeq: t.Integer() },
+  { $id: 'History' },
+);
+export type History = Static<typeof History>;
 
 export const ReadEvents = t.Object({ after: t.Optional(Seq), limit: t.Optional(t.Integer({ minimum: 1, maximum: EVENTS_MAX })) });
 export type ReadEvents = Static<typeof ReadEvents>;
 
+export const EventsPage = t.Object(
+  { items: t.Array(t.Unsafe<Event>({ $ref: '#/components/schemas/Event' })), epoch: t.String(), lastSeq: t.Integer() },
+  { $id: 'EventsPage' },
+);
+export type EventsPage = Static<typeof EventsPage>;
+
 export const MarkRead = t.Object({ seq: Seq });
-export type ReadState = { readSeq: number; unread: number };
+export const ReadState = t.Object({ readSeq: t.Integer(), unread: t.Integer() }, { $id: 'ReadState' });
+export type ReadState = Static<typeof ReadState>;
 
 export const FindMessages = t.Object({
   room: t.Optional(Id),
@@ -62,3 +77,4 @@ export const FindMessages = t.Object({
 export type FindMessages = Static<typeof FindMessages>;
 
 export const ListReaders = t.Object({ ...paging, ...total });
+export type ListReaders = Static<typeof ListReaders>;

@@ -1,5 +1,5 @@
 /** People as they look on the wire, and what may be asked about them. Shapes only: no rule, no SQL. */
-import { type Static, t } from 'elysia';
+import { type Static, type TSchema, t } from 'elysia';
 import { EMAIL_LENGTH, EXCLUDED_USERS, PAGE_MAX, PASSWORD_MAX, PASSWORD_MIN, PERSON_NAME_LENGTH, USERNAME_MAX, USERNAME_MIN } from '../limits.ts';
 
 export const Id = t.String({ format: 'uuid' });
@@ -37,6 +37,9 @@ export const paging = {
   cursor: t.Optional(t.String({ maxLength: 1_024 })),
 };
 export const total = { total: t.Optional(t.Boolean()) };
+/** The shape of a list of `item`; `total` only when it was asked for. */
+export const list = (item: TSchema) =>
+  t.Object({ items: t.Array(item), nextCursor: t.Unsafe<string | null>({ type: 'string', nullable: true }), total: t.Optional(t.Unsafe<number | null>({ type: 'integer', nullable: true })) });
 export type Page<T> = { items: T[]; nextCursor: string | null };
 export type CountedPage<T> = Page<T> & { total?: number | null };
 
@@ -71,3 +74,9 @@ export const ChangePassword = t.Object({ currentPassword: GivenPassword, newPass
 export type ChangePassword = Static<typeof ChangePassword>;
 export const SetPassword = t.Object({ newPassword: NewPassword });
 export const DeleteMe = t.Object({ password: GivenPassword });
+
+export type PublicUserRow = { id: string; username: string; firstName: string; lastName: string; deleted: boolean };
+
+/** A person as everybody may see him; of a deleted account nothing but its old id is left. */
+export const publicUser = (id: string, username: string, firstName: string, lastName: string, deleted: boolean): PublicUser =>
+  deleted ? { id, username: 'deleted', firstName: '', lastName: '', deleted } : { id, username, firstName, lastName, deleted };
