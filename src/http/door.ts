@@ -39,7 +39,12 @@ type Inputs<B, Q> = {
   request: Request;
 };
 
-type ElysiaContext = { request: Request; route: string; params: Record<string, string>; server: { requestIP(request: Request): { address: string } | null } | null };
+type ElysiaContext = {
+  request: Request;
+  route: string;
+  params: Record<string, string>;
+  server: { requestIP(request: Request): { address: string } | null } | null;
+};
 type Handler = (context: ElysiaContext) => Promise<Response>;
 /** What the documentation is made of; it travels in Elysia's `detail` under this key, where `http/docs.ts` finds it. */
 export const DOC = 'x-parlour';
@@ -70,7 +75,10 @@ export function createDoor({ config, observe, limiter, identify }: DoorServices)
   function addressOf({ request, server }: Pick<ElysiaContext, 'request' | 'server'>): string {
     const direct = server?.requestIP(request)?.address ?? '';
     if (config.trustProxy === 0) return direct;
-    const hops = (request.headers.get('x-forwarded-for') ?? '').split(',').map((hop) => hop.trim()).filter(Boolean);
+    const hops = (request.headers.get('x-forwarded-for') ?? '')
+      .split(',')
+      .map((hop) => hop.trim())
+      .filter(Boolean);
     return hops.at(-config.trustProxy) ?? hops[0] ?? direct;
   }
 
@@ -154,4 +162,3 @@ function namedThings(params: Record<string, string> | undefined, caller: Caller 
   }
   return named;
 }
-

@@ -50,9 +50,7 @@ export function healthRoutes({ config, db, redis, metrics, pending, draining }: 
       const state = redis === null ? 'none' : redis.ready ? 'ok' : 'down';
       return json(request, { status: state === 'down' ? 'degraded' : 'ok', postgres: 'ok', redis: state });
     });
-  return config.metrics && config.metricsPort === undefined
-    ? app.get('/metrics', async ({ request }) => exposition(request, metrics, db, redis))
-    : app;
+  return config.metrics && config.metricsPort === undefined ? app.get('/metrics', async ({ request }) => exposition(request, metrics, db, redis)) : app;
 }
 
 /** Prometheus' text format, with what is sampled at the moment of asking. */

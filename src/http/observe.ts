@@ -1,5 +1,5 @@
 /** One line in the log and one sample in the metrics for every answered request. It never changes an answer. */
-import type { Log } from '../log.ts';
+import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../metrics.ts';
 
 /** Slower answers are warned about, whatever their status. */

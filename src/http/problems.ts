@@ -1,6 +1,6 @@
 /** Turns whatever was thrown into a problem document (RFC 9457). Unknown errors are logged whole and answered `internal`. */
 import { AppError, problemOf } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../lib/log.ts';
 
 /** An AppError is what it says; anything else is ours, and the client learns nothing about it. */
 export function asAppError(thrown: unknown, log: Log, requestId: string): AppError {

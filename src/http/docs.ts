@@ -1,0 +1,82 @@
+/** The documentation as it is served: /openapi.json, the reference pages and a page for every error code. All of it works without the internet. */
+import { Elysia, type AnyElysia } from 'elysia';
+import { swagger } from '@elysiajs/swagger';
+import { ERRORS, type ErrorCode, notFound } from '../errors.ts';
+import { baseHeaders, requestIdOf } from './headers.ts';
+import { openApiOf, type Skeleton } from './openapi.ts';
+import { problemResponse } from './problems.ts';
+
+/** Swagger UI's own files, out of the package: nothing else of it is reachable. */
+const ASSETS: Record<string, string> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+};
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const page = (title: string, body: string, head = '') =>
+  `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${title} · Parlour</title>${head}</head><body>${body}</body></html>`;
+
+const STYLE =
+  '<style>body{font:16px/1.6 system-ui,sans-serif;max-width:50rem;margin:3rem auto;padding:0 1rem}code,pre{font:14px/1.5 ui-monospace,monospace}pre{background:#8881;padding:.6rem;overflow:auto}table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}</style>';
+
+const html = (request: Request, text: string) =>
+  new Response(text, { headers: { ...baseHeaders(requestIdOf(request)), 'content-type': 'text/html; charset=utf-8', 'content-security-policy': CSP } });
+
+const missing = (request: Request) => problemResponse(notFound(), requestIdOf(request), baseHeaders(requestIdOf(request)));
+
+const REFERENCE = page(
+  'API reference',
+  '<p style="font:16px system-ui;margin:1rem 2rem"><a href="/docs/socket">The socket protocol</a> · <a href="/openapi.json">openapi.json</a></p><div id="reference"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script>',
+  '<link rel="stylesheet" href="/docs/swagger-ui.css"><link rel="icon" href="/docs/favicon-32x32.png">',
+);
+const START = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#reference', deepLinking: true, persistAuthorization: false });";
+
+/** `app` is what is documented; `socketReference` the inner HTML of the protocol's page. */
+export function docsRoutes({ app, version, socketReference }: { app: () => AnyElysia; version: string; socketReference: string }) {
+  let document: string | undefined;
+
+  /** Made once, at the first asking: most servers are never asked. */
+  async function openApi(): Promise<string> {
+    if (document) return document;
+    const collector = new Elysia().use(app()).use(swagger({ path: '/skeleton', excludeStaticFile: false, exclude: [/^\/skeleton/] }));
+    const response = await collector.handle(new Request('http://localhost/skeleton/json'));
+    document = JSON.stringify(openApiOf((await response.json()) as Skeleton, version));
+    return document;
+  }
+
+  return new Elysia({ name: 'docs' })
+    .get(
+      '/openapi.json',
+      async ({ request }) => new Response(await openApi(), { headers: { ...baseHeaders(requestIdOf(request)), 'content-type': 'application/json' } }),
+    )
+    .get('/docs', ({ request }) => html(request, REFERENCE))
+    .get('/docs/socket', ({ request }) => html(request, page('Socket protocol', socketReference, STYLE)))
+    .get('/docs/:asset', ({ request, params: { asset } }) => {
+      const headers = { ...baseHeaders(requestIdOf(request)), 'cache-control': 'public, max-age=3600' };
+      if (asset === 'start.js') return new Response(START, { headers: { ...headers, 'content-type': ASSETS['swagger-ui-bundle.js']! } });
+      const type = Object.hasOwn(ASSETS, asset) ? ASSETS[asset]! : undefined;
+      return type
+        ? new Response(Bun.file(new URL(import.meta.resolve(`swagger-ui-dist/${asset}`))), { headers: { ...headers, 'content-type': type } })
+        : missing(request);
+    });
+}
+
+/** `type` of a problem is a path of the server itself: here is what it leads to. */
+export const errorPages = () =>
+  new Elysia({ name: 'errors' }).get('/errors/:code', ({ request, params: { code } }) => {
+    if (!Object.hasOwn(ERRORS, code)) return missing(request);
+    const { status, title, temporary, closes } = ERRORS[code as ErrorCode];
+    const again = temporary
+      ? 'The same request may succeed later: wait for <code>Retry-After</code> and repeat it.'
+      : 'The same request will fail again until something changes.';
+    return html(
+      request,
+      page(
+        code,
+        `<h1><code>${code}</code></h1><p>${title}.</p><p>HTTP status ${status}; a socket that it ends is closed with ${closes}.</p><p>${again}</p><p><a href="/docs">API reference</a></p>`,
+        STYLE,
+      ),
+    );
+  });
