@@ -37,12 +37,12 @@ export function readQuery(url: string): Map<string, string> {
   for (const pair of url.slice(start + 1, end < 0 ? undefined : end).split('&')) {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
-    query.set(unescape(equals < 0 ? pair : pair.slice(0, equals)), equals < 0 ? '' : unescape(pair.slice(equals + 1)));
+    query.set(unescaped(equals < 0 ? pair : pair.slice(0, equals)), equals < 0 ? '' : unescaped(pair.slice(equals + 1)));
   }
   return query;
 }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
   if (!text.includes('%') && !text.includes('+')) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));

@@ -49,8 +49,8 @@ export type WriterPorts = {
   deadlineMs: number;
 };
 
-/** Measured on two cores (docs/decisions): a second lane lets one flush wait for the disk while the other computes. */
-const LANES = 2;
+/** Measured on two cores: with one lane a flush has more to carry while the disk is busy; lanes are for more cores and later shards. */
+const LANES = 1;
 /** A batch holds some hundred rows: larger ones hold their rooms longer and bring no more rows a second. */
 const BATCH_ROWS = 256;
 /** Beyond these a send is refused at once with `overloaded`: it was not carried out. */

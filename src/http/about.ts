@@ -1,0 +1,61 @@
+/** What the server says about itself under /api/v1: its name and limits for everybody, its totals for those signed in. */
+import { Elysia, t } from 'elysia';
+import type { Counts } from '../cache.ts';
+import type { Database } from '../db/client.ts';
+import { BODY_BYTES, CONTENT_LENGTH, EVENTS_MAX, FRAME_BYTES, PAGE_MAX, REPLAY_EVENTS, ROOMS_PER_SUBSCRIBE, SEARCH_LENGTH, UNANSWERED } from '../limits.ts';
+import type { Door } from './door.ts';
+
+const Limits = t.Object({
+  bodyBytes: t.Integer(),
+  frameBytes: t.Integer(),
+  contentLength: t.Integer(),
+  searchLength: t.Integer(),
+  pageItems: t.Integer(),
+  eventsPerPage: t.Integer(),
+  roomsPerSocket: t.Integer(),
+  roomsPerSubscribe: t.Integer(),
+  unanswered: t.Integer(),
+  replay: t.Integer(),
+});
+const About = t.Object({ name: t.String(), version: t.String(), limits: Limits }, { $id: 'About' });
+const Stats = t.Object({ users: t.Integer(), rooms: t.Integer(), messages: t.Integer(), asOf: t.String({ format: 'date-time' }) }, { $id: 'Stats' });
+type Totals = { users: number; rooms: number; messages: number };
+
+/** The key of the totals in the cache; dropped by whatever changes one of them. */
+export const STATS = 'stats';
+
+export function aboutRoutes({ db, counts, version, roomsPerSocket }: { db: Database; counts: Counts; version: string; roomsPerSocket: number }, door: Door) {
+  const about = {
+    name: 'parlour',
+    version,
+    limits: {
+      bodyBytes: BODY_BYTES,
+      frameBytes: FRAME_BYTES,
+      contentLength: CONTENT_LENGTH,
+      searchLength: SEARCH_LENGTH,
+      pageItems: PAGE_MAX,
+      eventsPerPage: EVENTS_MAX,
+      roomsPerSocket,
+      roomsPerSubscribe: ROOMS_PER_SUBSCRIBE,
+      unanswered: UNANSWERED,
+      replay: REPLAY_EVENTS,
+    },
+  };
+
+  /** Messages are counted on their rooms' rows, so this reads people and rooms, never messages. */
+  const totals = async (): Promise<Totals> => {
+    const [row] = await db.sql<Totals>`
+      select (select count(*) from users where deleted_at is null) as users, count(*) as rooms, coalesce(sum(message_count), 0)::bigint as messages from rooms`;
+    return row!;
+  };
+
+  return new Elysia({ name: 'about' })
+    .get('/api/v1', ...door.open('readAbout', { summary: 'Name, version and limits', tag: 'Operations', answers: { 200: About } }, () => about))
+    .get(
+      '/api/v1/stats',
+      ...door.signedIn('readStats', { summary: 'Totals, from the cache', tag: 'Operations', rate: 'read', answers: { 200: Stats } }, async () => {
+        const { value, asOf } = await counts.get(STATS, totals);
+        return { ...value, asOf };
+      }),
+    );
+}
