@@ -20,9 +20,9 @@ begin
   select array_agg(u.id) into v_enabled
   from users u where u.id = any(p_creator || p_ids || v_named) and u.deleted_at is null and (u.disabled_at is null or u.id = p_creator);
 
-  select array_agg(i.ord - 1 order by i.ord) into unknown_ids
+  select array_agg((i.ord - 1)::int order by i.ord) into unknown_ids
   from unnest(p_ids) with ordinality as i(id, ord) where not exists (select from unnest(v_enabled) as e(id) where e.id = i.id);
-  select array_agg(i.ord - 1 order by i.ord) into unknown_names
+  select array_agg((i.ord - 1)::int order by i.ord) into unknown_names
   from unnest(v_named) with ordinality as i(id, ord) where not exists (select from unnest(v_enabled) as e(id) where e.id = i.id);
 
   outcome := case

@@ -1,5 +1,5 @@
 -- Somebody comes in by himself. Outcomes: done · unchanged (he is a member) · not_found · forbidden (private, but he sees it
--- as an admin) · gone (his account was deleted). p_at: an imported sender, who needs no right and keeps his own time.
+-- as an admin) · gone (his account was deleted). p_at: an imported sender, who needs no right; the command line acts (no actor).
 create function join_room(p_room uuid, p_user uuid, p_admin boolean, p_at timestamptz)
 returns table (outcome text, epoch text, seq bigint, at timestamptz, member jsonb)
 language plpgsql volatile set enable_seqscan = off as $$
@@ -27,7 +27,7 @@ begin
     if not found then
       outcome := 'gone';
     else
-      select a.seq, a.at, a.member into seq, at, member from admit_member(p_room, p_user, p_user, 'member', p_at) a;
+      select a.seq, a.at, a.member into seq, at, member from admit_member(p_room, p_user, case when p_at is null then p_user end, 'member', p_at) a;
     end if;
   end if;
   return next;

@@ -7,7 +7,7 @@ declare
   v_room uuid;
   v_removed int;
 begin
-  if not pg_try_advisory_xact_lock(7275686) then
+  if not pg_try_advisory_xact_lock(7275690) then
     return 'busy';
   end if;
   select p.room_id into v_room from purges p order by p.created_at, p.room_id limit 1;

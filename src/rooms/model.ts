@@ -84,6 +84,7 @@ export const ListRooms = t.Object({
 export type ListRooms = Static<typeof ListRooms>;
 
 export const ListUserRooms = t.Object({ ...paging, ...total });
+export type ListUserRooms = Static<typeof ListUserRooms>;
 export const ListMembers = t.Object({ query: t.Optional(t.String({ maxLength: 200 })), ...paging, ...total });
 export type ListMembers = Static<typeof ListMembers>;
 
@@ -98,3 +99,8 @@ export const CreateInvite = t.Object({
 export type CreateInvite = Static<typeof CreateInvite>;
 
 export const ListPaged = t.Object({ ...paging, ...total });
+export type ListPaged = Static<typeof ListPaged>;
+
+/** What an invite tells somebody who isn't in the room yet. */
+export const Invitation = t.Object({ room: t.Object({ id: Id, name: t.String(), memberCount: t.Integer() }) }, { $id: 'Invitation' });
+export type Invitation = Static<typeof Invitation>;

@@ -1,0 +1,170 @@
+/** The SQL that reads rooms, members and invites. Rows become wire shapes here; nothing is decided and nothing is written, but a revocation. */
+import type postgres from 'postgres';
+import type { Database } from '../db/client.ts';
+import type { Standing } from '../lib/access.ts';
+import { UNREAD_EXACT } from '../limits.ts';
+import type { Invite, Member, Room } from './model.ts';
+
+type Fragment = postgres.Fragment;
+type Role = Member['role'];
+type RoomRow = Omit<Room, 'me'> & { role: Role | null; readSeq: number; unread: number };
+
+/** Behind an item of a list: its time and its id. */
+export type Place = { at: string; id: string } | undefined;
+
+/** Which rooms a list walks. `of`: a person's groups, seen by an admin. */
+export type RoomScope = { kind: 'mine' | 'public' | 'all' } | { kind: 'of'; userId: string };
+
+const roomOf = ({ role, readSeq, unread, lastMessage, ...room }: RoomRow): Room => ({
+  ...room,
+  me: role === null ? null : { role, readSeq, unread },
+  lastMessage,
+});
+
+export type RoomQueries = ReturnType<typeof createRoomQueries>;
+
+export function createRoomQueries({ sql }: Pick<Database, 'sql'>) {
+  /**
+   * Rooms as `userId` sees them. `page` chooses and orders the room rows first, so that what is costly (newest message,
+   * unread, the other person) is looked up for the rows that are shown and no others, each on one index.
+   */
+  const shown = (userId: string, page: Fragment) => sql<RoomRow>`
+    with page as materialized (${page})
+    select p.id, p.kind, p.name, p.description, p.visibility, p.owner_id as "ownerId", peer.person as peer, p.epoch, p.last_seq as "lastSeq",
+      p.member_count as "memberCount", p.message_count as "messageCount", p.created_at as "createdAt", p.updated_at as "updatedAt",
+      p.last_activity_at as "lastActivityAt", me.role, me.read_seq as "readSeq", others.unread, last.message as "lastMessage"
+    from page p
+    left join memberships me on me.room_id = p.id and me.user_id = ${userId}
+    left join lateral (
+      select public_user(u) as person from users u
+      where u.id = (case when left(p.direct_key, 36) = ${userId}::text then right(p.direct_key, 36) else left(p.direct_key, 36) end)::uuid
+    ) peer on p.kind = 'direct'
+    left join lateral (
+      select count(*)::int as unread from (
+        select from messages m where m.room_id = p.id and m.seq > me.read_seq and m.sender_id <> ${userId} and m.deleted_at is null limit ${UNREAD_EXACT + 1}::int
+      ) unread
+    ) others on me.role is not null
+    left join lateral (
+      select json_build_object('id', m.id, 'roomId', m.room_id, 'seq', m.seq, 'sender', public_user(u), 'content', m.content, 'replyTo', m.reply_to,
+        'clientMessageId', m.client_message_id, 'createdAt', wire_time(m.created_at), 'updatedAt', wire_time(m.updated_at),
+        'editedAt', wire_time(m.edited_at), 'deletedAt', wire_time(m.deleted_at)) as message
+      from (select * from messages m where m.room_id = p.id order by m.seq desc limit 1) m join users u on u.id = m.sender_id
+    ) last on me.role is not null
+    order by p.last_activity_at desc, p.id desc`;
+
+  const source = (userId: string, scope: RoomScope): Fragment => {
+    switch (scope.kind) {
+      case 'mine':
+        return sql`memberships m join rooms r on r.id = m.room_id where m.user_id = ${userId}`;
+      case 'of':
+        return sql`memberships m join rooms r on r.id = m.room_id where m.user_id = ${scope.userId} and r.kind = 'group'`;
+      case 'public':
+        return sql`rooms r where r.visibility = 'public'`;
+      case 'all':
+        return sql`rooms r where r.kind = 'group'`;
+    }
+  };
+
+  const behind = (place: Place): Fragment => (place ? sql`and (r.last_activity_at, r.id) < (${place.at}::timestamptz, ${place.id}::uuid)` : sql``);
+
+  return {
+    /** One room as `userId` sees it, whether he may or not. */
+    async one(roomId: string, userId: string): Promise<Room | undefined> {
+      const [row] = await shown(userId, sql`select r.* from rooms r where r.id = ${roomId}`);
+      return row && roomOf(row);
+    },
+
+    /** Most recently active first. `query`: the name contains it, without case. */
+    async list(userId: string, scope: RoomScope, query: string | undefined, place: Place, limit: number): Promise<Room[]> {
+      const named: Fragment = query === undefined ? sql`` : sql`and position(lower(${query}) in lower(r.name)) > 0`;
+      const page: Fragment = sql`
+        select r.* from ${source(userId, scope)} ${named} ${behind(place)} order by r.last_activity_at desc, r.id desc limit ${limit}::int`;
+      return (await shown(userId, page)).map(roomOf);
+    },
+
+    async count(userId: string, scope: RoomScope): Promise<number> {
+      const [row] = await sql<{ n: number }>`select count(*)::int as n from ${source(userId, scope)}`;
+      return row!.n;
+    },
+
+    /** What a socket is told at its opening, without what costs: the most recently active rooms of a person. */
+    async ready(userId: string, limit: number) {
+      return await sql<{ roomId: string; epoch: string; lastSeq: number; readSeq: number; lastActivityAt: string }>`
+        select r.id as "roomId", r.epoch, r.last_seq as "lastSeq", m.read_seq as "readSeq", r.last_activity_at as "lastActivityAt"
+        from memberships m join rooms r on r.id = m.room_id
+        where m.user_id = ${userId} order by r.last_activity_at desc, r.id desc limit ${limit}::int`;
+    },
+
+    /** Where `userId` stands towards a room, and how many its members are. */
+    async standing(roomId: string, userId: string): Promise<(NonNullable<Standing> & { memberCount: number }) | undefined> {
+      const [row] = await sql<NonNullable<Standing> & { memberCount: number }>`
+        select r.kind, r.visibility, m.role, r.member_count as "memberCount"
+        from rooms r left join memberships m on m.room_id = r.id and m.user_id = ${userId} where r.id = ${roomId}`;
+      return row;
+    },
+
+    async accountExists(userId: string): Promise<boolean> {
+      const rows = await sql`select from users u where u.id = ${userId} and u.deleted_at is null`;
+      return rows.length > 0;
+    },
+
+    async member(roomId: string, userId: string): Promise<Member | undefined> {
+      const [row] = await sql<{ member: Member | null }>`select member_shape(${roomId}, ${userId}) as member`;
+      return row?.member ?? undefined;
+    },
+
+    /** Oldest first. `query`: username, first or last name begins with it, without case. */
+    async members(roomId: string, query: string | undefined, place: Place, limit: number): Promise<Member[]> {
+      const behind = place ? sql`and (m.joined_at, m.user_id) > (${place.at}::timestamptz, ${place.id}::uuid)` : sql``;
+      const named =
+        query === undefined
+          ? sql``
+          : sql`and exists (
+              select from users u, lower(${query}) as begins
+              where u.id = m.user_id and u.deleted_at is null
+                and (starts_with(lower(u.username), begins) or starts_with(lower(u.first_name), begins) or starts_with(lower(u.last_name), begins)))`;
+      return await sql<Member>`
+        select public_user(u) as "user", m.role, m.read_seq as "readSeq", m.joined_at as "joinedAt"
+        from (
+          select m.* from memberships m where m.room_id = ${roomId} ${behind} ${named} order by m.joined_at, m.user_id limit ${limit}::int
+        ) m join users u on u.id = m.user_id
+        order by m.joined_at, m.user_id`;
+    },
+
+    async roomIdsOf(userId: string): Promise<string[]> {
+      return (await sql<{ roomId: string }>`select m.room_id as "roomId" from memberships m where m.user_id = ${userId} order by m.room_id`).map(
+        ({ roomId }) => roomId,
+      );
+    },
+
+    /** Deleted accounts that are still members somewhere, because the process that was at it ended. */
+    async departing(): Promise<string[]> {
+      const rows = await sql<{ id: string }>`
+        select u.id from users u where u.deleted_at is not null and exists (select from memberships m where m.user_id = u.id)`;
+      return rows.map(({ id }) => id);
+    },
+
+    /** Newest first, without the revoked ones; used-up and expired ones are among them. */
+    async invites(roomId: string, place: { at: string; code: string } | undefined, limit: number): Promise<Invite[]> {
+      const behind = place ? sql`and (i.created_at, i.code) < (${place.at}::timestamptz, ${place.code})` : sql``;
+      return await sql<Invite>`
+        select i.code, i.room_id as "roomId", i.max_uses as "maxUses", i.uses, i.expires_at as "expiresAt", i.creator_id as "creatorId", i.created_at as "createdAt"
+        from invites i where i.room_id = ${roomId} and i.revoked_at is null ${behind} order by i.created_at desc, i.code desc limit ${limit}::int`;
+    },
+
+    /** Where a code leads that can still be used. */
+    async invitation(code: string): Promise<{ id: string; name: string; memberCount: number } | undefined> {
+      const [row] = await sql<{ id: string; name: string; memberCount: number }>`
+        select r.id, r.name, r.member_count as "memberCount" from invites i join rooms r on r.id = i.room_id
+        where i.code = ${code} and i.revoked_at is null and (i.max_uses is null or i.uses < i.max_uses) and (i.expires_at is null or i.expires_at > clock_timestamp())`;
+      return row;
+    },
+
+    /** Whether there was something to revoke. */
+    async revoke(roomId: string, code: string): Promise<boolean> {
+      const rows =
+        await sql`update invites i set revoked_at = clock_timestamp() where i.code = ${code} and i.room_id = ${roomId} and i.revoked_at is null returning i.code`;
+      return rows.length > 0;
+    },
+  };
+}
