@@ -97,13 +97,18 @@ export function createDoor({ config, observe, limiter, identify }: DoorServices)
       const caller = signedIn ? await identify(request.headers.get('authorization')) : (undefined as unknown as Caller);
       const text = queryShape && readQuery(request.url);
       const json = bodyShape && (await readJson(request));
-      const inputs = { caller, request } as Inputs<B, Q> & { caller: Caller };
-      const address = signedIn && !config.rateLimits ? '' : addressOf(context);
-      inputs.address = address;
       if (config.rateLimits && (spec.rate || spec.rateOf)) {
         const rate = spec.rateOf && text ? spec.rateOf(text) : spec.rate!;
-        await limiter.take(rate, signedIn ? caller.userId : address, headers);
+        await limiter.take(rate, signedIn ? caller.userId : addressOf(context), headers);
       }
+      // Asking the socket for its address costs as much as the rest of the door: only who needs it asks.
+      const inputs = {
+        caller,
+        request,
+        get address() {
+          return addressOf(context);
+        },
+      } as Inputs<B, Q> & { caller: Caller };
       if (bodyShape) inputs.body = check(bodyShape, json);
       if (queryShape) inputs.query = checkQuery(queryShape, text!);
       inputs.params = namedThings(context.params, caller);
@@ -114,19 +119,19 @@ export function createDoor({ config, observe, limiter, identify }: DoorServices)
       return new Response(JSON.stringify(value), { status, headers });
     }
 
-    const handler: Handler = async (context) => {
+    // Only what is named here is prepared: handed the whole context, Elysia would parse cookies and queries for every request.
+    const handler: Handler = async ({ request, route, params, server }) => {
       const started = performance.now();
-      const { request } = context;
       const requestId = requestIdOf(request);
       const headers = baseHeaders(requestId);
       if (config.origins.length > 0) allowOrigin(request, config, headers);
       let response: Response;
       try {
-        response = await answer(context, headers);
+        response = await answer({ request, route, params, server }, headers);
       } catch (thrown) {
         response = problemResponse(asAppError(thrown, observe.log, requestId), requestId, headers);
       }
-      observe.answered(request, context.route, response.status, started, requestId);
+      observe.answered(request, route, response.status, started, requestId);
       return response;
     };
     const doc: RouteDoc = { operationId, signedIn, spec: spec as never };
