@@ -24,75 +24,64 @@ const roomOf = ({ role, readSeq, unread, lastMessage, ...room }: RoomRow): Room 
 export type RoomQueries = ReturnType<typeof createRoomQueries>;
 
 export function createRoomQueries({ sql }: Pick<Database, 'sql'>) {
-  /**
-   * Rooms as `userId` sees them. `page` chooses and orders the room rows first, so that what is costly (newest message,
-   * unread, the other person) is looked up for the rows that are shown and no others, each on one index.
-   */
-  const shown = (userId: string, page: Fragment) => sql<RoomRow>`
-    with page as materialized (${page})
-    select p.id, p.kind, p.name, p.description, p.visibility, p.owner_id as "ownerId", peer.person as peer, p.epoch, p.last_seq as "lastSeq",
-      p.member_count as "memberCount", p.message_count as "messageCount", p.created_at as "createdAt", p.updated_at as "updatedAt",
-      p.last_activity_at as "lastActivityAt", me.role, me.read_seq as "readSeq", others.unread, last.message as "lastMessage"
-    from page p
-    left join memberships me on me.room_id = p.id and me.user_id = ${userId}
-    left join lateral (
-      select public_user(u) as person from users u
-      where u.id = (case when left(p.direct_key, 36) = ${userId}::text then right(p.direct_key, 36) else left(p.direct_key, 36) end)::uuid
-    ) peer on p.kind = 'direct'
-    left join lateral (
-      select count(*)::int as unread from (
-        select from messages m where m.room_id = p.id and m.seq > me.read_seq and m.sender_id <> ${userId} and m.deleted_at is null limit ${UNREAD_EXACT + 1}::int
-      ) unread
-    ) others on me.role is not null
-    left join lateral (
-      select json_build_object('id', m.id, 'roomId', m.room_id, 'seq', m.seq, 'sender', public_user(u), 'content', m.content, 'replyTo', m.reply_to,
-        'clientMessageId', m.client_message_id, 'createdAt', wire_time(m.created_at), 'updatedAt', wire_time(m.updated_at),
-        'editedAt', wire_time(m.edited_at), 'deletedAt', wire_time(m.deleted_at)) as message
-      from (select * from messages m where m.room_id = p.id order by m.seq desc limit 1) m join users u on u.id = m.sender_id
-    ) last on me.role is not null
-    order by p.last_activity_at desc, p.id desc`;
-
-  const source = (userId: string, scope: RoomScope): Fragment => {
-    switch (scope.kind) {
-      case 'mine':
-        return sql`memberships m join rooms r on r.id = m.room_id where m.user_id = ${userId}`;
-      case 'of':
-        return sql`memberships m join rooms r on r.id = m.room_id where m.user_id = ${scope.userId} and r.kind = 'group'`;
-      case 'public':
-        return sql`rooms r where r.visibility = 'public'`;
-      case 'all':
-        return sql`rooms r where r.kind = 'group'`;
-    }
+  /** Rooms as `userId` sees them, in the order of `ids`, an expression for an array of room ids. */
+  const shown = async (userId: string, ids: Fragment): Promise<Room[]> => {
+    const rows = await sql<RoomRow>`
+      select id, kind, name, description, visibility, owner_id as "ownerId", peer, epoch, last_seq as "lastSeq", member_count as "memberCount",
+        message_count as "messageCount", created_at as "createdAt", updated_at as "updatedAt", last_activity_at as "lastActivityAt",
+        role, read_seq as "readSeq", unread, last_message as "lastMessage"
+      from room_shapes(${userId}, ${ids}, ${UNREAD_EXACT + 1})`;
+    return rows.map(roomOf);
   };
 
-  const behind = (place: Place): Fragment => (place ? sql`and (r.last_activity_at, r.id) < (${place.at}::timestamptz, ${place.id}::uuid)` : sql``);
+  const isPublic = (): Fragment => sql`r.visibility = 'public'`;
+  const isGroup = (): Fragment => sql`r.kind = 'group'`;
 
   return {
     /** One room as `userId` sees it, whether he may or not. */
     async one(roomId: string, userId: string): Promise<Room | undefined> {
-      const [row] = await shown(userId, sql`select r.* from rooms r where r.id = ${roomId}`);
-      return row && roomOf(row);
+      const [room] = await shown(userId, sql`array[${roomId}::uuid]`);
+      return room;
     },
 
-    /** Most recently active first. `query`: the name contains it, without case. */
-    async list(userId: string, scope: RoomScope, query: string | undefined, place: Place, limit: number): Promise<Room[]> {
-      const named: Fragment = query === undefined ? sql`` : sql`and position(lower(${query}) in lower(r.name)) > 0`;
-      const page: Fragment = sql`
-        select r.* from ${source(userId, scope)} ${named} ${behind(place)} order by r.last_activity_at desc, r.id desc limit ${limit}::int`;
-      return (await shown(userId, page)).map(roomOf);
+    /** Most recently active first, as `viewerId` sees them. `query`: the name contains it, without case. */
+    async list(viewerId: string, scope: RoomScope, query: string | undefined, place: Place, limit: number): Promise<Room[]> {
+      const at = place?.at ?? null;
+      const id = place?.id ?? null;
+      if (scope.kind === 'mine' || scope.kind === 'of') {
+        const [personId, groups] = scope.kind === 'of' ? [scope.userId, true] : [viewerId, false];
+        return shown(
+          viewerId,
+          sql`array(select room_id from rooms_of(${personId}, ${groups}, ${query ?? null}::text, ${at}::timestamptz, ${id}::uuid, ${limit}))`,
+        );
+      }
+      return shown(
+        viewerId,
+        sql`array(
+          select r.id from rooms r where ${scope.kind === 'public' ? isPublic() : isGroup()}
+            and (${query ?? null}::text is null or position(lower(${query ?? null}::text) in lower(r.name)) > 0)
+            and (${at}::timestamptz is null or (r.last_activity_at, r.id) < (${at}::timestamptz, ${id}::uuid))
+          order by r.last_activity_at desc, r.id desc limit ${limit}::int)`,
+      );
     },
 
+    /** How many rooms a scope has. */
     async count(userId: string, scope: RoomScope): Promise<number> {
-      const [row] = await sql<{ n: number }>`select count(*)::int as n from ${source(userId, scope)}`;
+      const counted =
+        scope.kind === 'mine'
+          ? sql`memberships m where m.user_id = ${userId}`
+          : scope.kind === 'of'
+            ? sql`memberships m join rooms r on r.id = m.room_id where m.user_id = ${scope.userId} and r.kind = 'group'`
+            : sql`rooms r where ${scope.kind === 'public' ? isPublic() : isGroup()}`;
+      const [row] = await sql<{ n: number }>`select count(*)::int as n from ${counted}`;
       return row!.n;
     },
 
     /** What a socket is told at its opening, without what costs: the most recently active rooms of a person. */
     async ready(userId: string, limit: number) {
       return await sql<{ roomId: string; epoch: string; lastSeq: number; readSeq: number; lastActivityAt: string }>`
-        select r.id as "roomId", r.epoch, r.last_seq as "lastSeq", m.read_seq as "readSeq", r.last_activity_at as "lastActivityAt"
-        from memberships m join rooms r on r.id = m.room_id
-        where m.user_id = ${userId} order by r.last_activity_at desc, r.id desc limit ${limit}::int`;
+        select room_id as "roomId", epoch, last_seq as "lastSeq", read_seq as "readSeq", last_activity_at as "lastActivityAt"
+        from rooms_of(${userId}, false, null, null, null, ${limit})`;
     },
 
     /** Where `userId` stands towards a room, and how many its members are. */

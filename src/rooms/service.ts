@@ -1,4 +1,5 @@
 /** Rooms: what can be done with them, with the caller first. Rights of writes are judged by the SQL functions under the room's lock; here they become answers, and `live` is told after the commit. */
+import type { Counts } from '../cache.ts';
 import type { Database } from '../db/client.ts';
 import { forbidden, invalid, issue, notFound } from '../errors.ts';
 import type { Live } from '../events.ts';
@@ -11,7 +12,7 @@ import { createInvites } from './invites.ts';
 import { createMembers } from './members.ts';
 import type { Caller, ChangeRoom, CountedPage, CreateRoom, ListRooms, ListUserRooms, Room } from './model.ts';
 import { eventOf, refusal } from './outcomes.ts';
-import { type Counts, ROOM_COUNTS, type RoomParts, roomCountsMoved } from './ports.ts';
+import { ROOM_COUNTS, type RoomParts, roomCountsMoved } from './ports.ts';
 import { createRoomQueries, type Place, type RoomScope } from './queries.ts';
 import { createReadyRooms, roomsCursorScope } from './ready.ts';
 
