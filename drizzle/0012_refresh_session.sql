@@ -1,9 +1,11 @@
 -- Exchanges a refresh token for its successor, which the caller has derived from it. The session's row is locked first, so of
 -- many exchanges at once the first marks the token as used and the others see it. A used token answers with the same successor
 -- within the grace and while nobody has used that one; later it is a replay, somebody has a copy, and the session ends.
--- Outcomes: fresh · repeated · unknown · expired · disabled · revoked · replayed (ended by this call).
-create function refresh_session(p_hash bytea, p_successor_hash bytea, p_grace_seconds int, p_refresh_seconds int, p_session_seconds int)
-returns table (outcome text, session_id uuid, user_id uuid)
+-- p_successors are hashes: the first is given out, a second may have been, by a node with the key before a rotation.
+-- Outcomes: fresh · repeated (`successor` is its place in p_successors) · unknown · expired · disabled · revoked · replayed
+-- (ended by this call).
+create function refresh_session(p_hash bytea, p_successors bytea[], p_grace_seconds int, p_refresh_seconds int, p_session_seconds int)
+returns table (outcome text, session_id uuid, user_id uuid, successor int)
 language plpgsql volatile set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
@@ -25,6 +27,8 @@ begin
   v_now := clock_timestamp();
   session_id := v_session.id;
   user_id := v_session.user_id;
+  select array_position(p_successors, t.hash) into successor
+  from refresh_tokens t where t.hash = any(p_successors) and t.session_id = v_session.id and t.used_at is null;
 
   outcome := case
     when v_token.hash is null then 'unknown'
@@ -32,16 +36,17 @@ begin
     when v_user.disabled_at is not null and v_user.deleted_at is null then 'disabled'
     when v_session.id is null or v_session.ended_at is not null or v_user.deleted_at is not null then 'revoked'
     when v_token.used_at is null then 'fresh'
-    when v_now < v_token.used_at + make_interval(secs => p_grace_seconds)
-      and exists (select from refresh_tokens t where t.hash = p_successor_hash and t.session_id = v_session.id and t.used_at is null) then 'repeated'
+    when v_now < v_token.used_at + make_interval(secs => p_grace_seconds) and successor is not null then 'repeated'
     else 'replayed' end;
 
   if outcome = 'fresh' then
+    successor := 1;
     update refresh_tokens t set used_at = v_now where t.hash = p_hash;
     insert into refresh_tokens (hash, session_id, created_at, expires_at)
-    values (p_successor_hash, v_session.id, v_now, v_now + make_interval(secs => p_refresh_seconds));
+    values (p_successors[1], v_session.id, v_now, v_now + make_interval(secs => p_refresh_seconds));
   elsif outcome = 'replayed' then
     update sessions s set ended_at = v_now where s.id = v_session.id;
+    delete from tickets t where t.session_id = v_session.id;
   end if;
   if outcome in ('fresh', 'repeated') then
     update sessions s set last_seen_at = v_now,

@@ -29,8 +29,8 @@ async function keyOf(secret: string) {
   return { kid, sign, verify };
 }
 
-/** Why a token was refused says nothing: one answer for every kind of forgery. */
-const refused = (): AppError => new AppError('unauthenticated', 'A valid access token is required.');
+/** One answer for every kind of forgery, for access and refresh tokens and for tickets: why something was refused helps only forgers. */
+export const refused = (): AppError => new AppError('unauthenticated', 'A valid token is required.');
 
 /** `seconds`: how long a token lives. `previous`: a secret that is still accepted, but signs no more. */
 export async function createAccessTokens({ secret, previous, seconds }: { secret: string; previous?: string; seconds: number }) {

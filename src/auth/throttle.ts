@@ -12,7 +12,7 @@ const LONGEST_WAIT_S = 300;
 const MEMORY_MS = 3_600_000;
 const REMEMBERED = 20_000;
 /** Attempts of one name and address that wait for each other; more at once is no person. */
-const QUEUE = 32;
+const QUEUE = 100;
 
 /** Milliseconds that are left to wait. */
 const ASK = `

@@ -39,7 +39,11 @@ export const paging = {
 export const total = { total: t.Optional(t.Boolean()) };
 /** The shape of a list of `item`; `total` only when it was asked for. */
 export const list = (item: TSchema) =>
-  t.Object({ items: t.Array(item), nextCursor: t.Unsafe<string | null>({ type: 'string', nullable: true }), total: t.Optional(t.Unsafe<number | null>({ type: 'integer', nullable: true })) });
+  t.Object({
+    items: t.Array(item),
+    nextCursor: t.Unsafe<string | null>({ type: 'string', nullable: true }),
+    total: t.Optional(t.Unsafe<number | null>({ type: 'integer', nullable: true })),
+  });
 export type Page<T> = { items: T[]; nextCursor: string | null };
 export type CountedPage<T> = Page<T> & { total?: number | null };
 
@@ -80,3 +84,27 @@ export type PublicUserRow = { id: string; username: string; firstName: string; l
 /** A person as everybody may see him; of a deleted account nothing but its old id is left. */
 export const publicUser = (id: string, username: string, firstName: string, lastName: string, deleted: boolean): PublicUser =>
   deleted ? { id, username: 'deleted', firstName: '', lastName: '', deleted } : { id, username, firstName, lastName, deleted };
+
+/** An account as it is stored, without its password. */
+export type UserRow = {
+  id: string;
+  username: string;
+  firstName: string;
+  lastName: string;
+  email: string | null;
+  role: User['role'];
+  disabledAt: string | null;
+  deletedAt: string | null;
+  createdAt: string;
+  updatedAt: string;
+};
+
+/** An account as its person and admins see it. */
+export const userOf = (row: UserRow): User => ({
+  ...publicUser(row.id, row.username, row.firstName, row.lastName, row.deletedAt !== null),
+  email: row.email,
+  role: row.role,
+  disabledAt: row.disabledAt,
+  createdAt: row.createdAt,
+  updatedAt: row.updatedAt,
+});
