@@ -171,7 +171,9 @@ export const messages = pgTable(
     uniqueIndex('messages_room_seq').on(table.roomId, table.seq),
     uniqueIndex('messages_client_id').on(table.roomId, table.senderId, table.clientMessageId).where(sql`${table.clientMessageId} is not null`),
     index('messages_created').on(table.createdAt, table.id),
-    index('messages_sender').on(table.senderId, table.id),
+    // The newest of one room and of one person, which GET /messages walks.
+    index('messages_room_created').on(table.roomId, table.createdAt, table.id),
+    index('messages_sender_created').on(table.senderId, table.createdAt, table.id),
     index('messages_search').using('gin', table.search),
     index('messages_contains').using('gin', sql`parlour_fold(content) gin_trgm_ops`),
   ],

@@ -1,0 +1,69 @@
+/**
+ * Which way to the newest matches costs the least. Postgres alone decides badly here: it takes words to be spread evenly over
+ * time and rooms, so one rare word could walk a million rows, and one common word fetch half of them. Pure arithmetic.
+ */
+
+/** What is known before a search, in rows; estimates but for the caller's rooms. */
+export interface Knowledge {
+  /** All messages of this server, and of them in the time asked for. */
+  total: number;
+  inTime: number;
+  /** That hold the words or the part, anywhere; null when none were asked for. */
+  matching: number | null;
+  /** By the person asked for; null when nobody was. */
+  bySender: number | null;
+  /** In the rooms that the caller may search, and how many rooms that is. */
+  visible: number;
+  rooms: number;
+  /** One room was asked for. */
+  oneRoom: boolean;
+}
+
+/**
+ * `time`: all messages from the newest back, until enough are found. `room`, `sender`: the same along one room or one person.
+ * `rooms`: each of the caller's rooms from its newest back. `index`: every match, then those that the caller may see.
+ */
+export type Way = 'time' | 'room' | 'sender' | 'rooms' | 'index';
+
+/** A way, and the most rows it may read before the next one is tried; the last ones read whatever is there. */
+export interface Step {
+  way: Way;
+  rows: number | null;
+}
+
+/** Rows that a walk may read, in few steps, because each is a prepared statement of its own. */
+const BOUNDS = [2_048, 16_384, 131_072];
+/** What a row costs that is fetched at random, against one read in the order of time. */
+const RANDOM = 2;
+/** Estimates are wrong: a walk goes on to this many times its own before it is given up. */
+const PATIENCE = 4;
+
+/** Returns the ways to find `wanted` rows, cheapest first; the last of them always finds all. */
+export function waysTo(wanted: number, known: Knowledge): Step[] {
+  const total = Math.max(known.total, known.visible, 1);
+  const matching = (known.matching ?? total) / total;
+  const seen = Math.min(1, known.visible / total);
+  const sent = known.bySender === null ? 1 : Math.min(1, known.bySender / total);
+  const inTime = Math.min(1, known.inTime / total);
+  const walk = (share: number, most: number) => Math.min(most, share > 0 ? wanted / share : most);
+
+  const ways: { way: Way; cost: number; walks: boolean }[] = [];
+  if (known.oneRoom) ways.push({ way: 'room', cost: RANDOM * walk(matching * sent, known.visible * inTime), walks: known.matching !== null });
+  else {
+    ways.push({ way: 'time', cost: walk(matching * seen * sent, total * inTime), walks: true });
+    ways.push({ way: 'rooms', cost: RANDOM * Math.min(known.visible * inTime + known.rooms, known.rooms * walk(matching * sent, total)), walks: false });
+  }
+  if (known.bySender !== null) ways.push({ way: 'sender', cost: RANDOM * walk(matching * seen, known.bySender * inTime), walks: known.matching !== null });
+  if (known.matching !== null) ways.push({ way: 'index', cost: RANDOM * known.matching, walks: false });
+
+  ways.sort((a, b) => a.cost - b.cost);
+  const steps: Step[] = [];
+  for (const { way, cost, walks } of ways) {
+    const rows = walks ? (BOUNDS.find((bound) => bound >= PATIENCE * cost) ?? null) : null;
+    // A walk that could read more than the largest bound is for those who have no other way.
+    if (walks && rows === null && ways.some((other) => !other.walks)) continue;
+    steps.push({ way, rows });
+    if (rows === null) break;
+  }
+  return steps;
+}

@@ -1,0 +1,168 @@
+/**
+ * GET /messages: what is asked for becomes a query, a way and a page with highlights. The rules are rest.md's; SQL is
+ * search-queries.ts's, and which of its ways is taken search-plan.ts's.
+ */
+import { invalid, issue } from '../errors.ts';
+import { isUuid } from '../lib/check.ts';
+import { cursorScope, decodeCursor, encodeCursor, pageOf } from '../lib/cursor.ts';
+import { PAGE_DEFAULT } from '../limits.ts';
+import type { Caller, CountedPage } from '../users/model.ts';
+import { highlights } from './highlight.ts';
+import type { FindMessages, FoundMessage } from './model.ts';
+import { type MessageRow, messageOf } from './queries.ts';
+import { parseSearch, positiveTerms, type SearchQuery, toLikePattern, toTsquery } from './search.ts';
+import { type Knowledge, type Step, waysTo } from './search-plan.ts';
+import type { Place, RankedRow, SearchQueries, Stretch, Wanted } from './search-queries.ts';
+
+/**
+ * Relevance ranks this many of the newest matches; behind the last of them the walk goes on with the next as many, older ones.
+ * So a rare word is ranked whole, and one that is everywhere costs the same on every page and is still found everywhere.
+ */
+export const RANKED_TOGETHER = 2_000;
+/** Room for messages that arrive in a stretch while somebody walks through it. */
+const ARRIVALS = 1_000;
+
+export type Search = ReturnType<typeof createSearch>;
+
+export function createSearch({ queries }: { queries: SearchQueries }) {
+  /** What must be known to choose; nothing is asked for that a filter doesn't need. */
+  async function know(wanted: Wanted, stretch: Stretch): Promise<Knowledge> {
+    const timed = wanted.since !== null || wanted.until !== null || stretch.below !== null || stretch.floor !== null;
+    const [scope, matching, bySender, inTime] = await Promise.all([
+      queries.scope(wanted),
+      wanted.words === null && wanted.part === null ? null : queries.matching(wanted),
+      wanted.sender === null ? null : queries.bySender(wanted),
+      timed ? queries.inTime(wanted, stretch) : Number.POSITIVE_INFINITY,
+    ]);
+    const total = Math.max(scope.total, scope.visible);
+    return { ...scope, total, matching, bySender, inTime: Math.min(inTime, total), oneRoom: wanted.room !== null };
+  }
+
+  /** Tries the ways in turn; a walk that ran out of rows before it found enough is followed by the next way. */
+  async function along<Row>(steps: Step[], run: (step: Step) => Promise<Row[]>, isEnough: (rows: Row[]) => boolean): Promise<Row[]> {
+    let rows: Row[] = [];
+    for (const step of steps) {
+      rows = await run(step);
+      if (step.rows === null || isEnough(rows)) break;
+    }
+    return rows;
+  }
+
+  async function newestPage(wanted: Wanted, limit: number, below: Place | null): Promise<MessageRow[]> {
+    const stretch: Stretch = { below, floor: null };
+    const known = await know(wanted, stretch);
+    if (known.rooms === 0) return [];
+    return along(
+      waysTo(limit + 1, known),
+      (step) => queries.newest(wanted, stretch, step, limit + 1),
+      (rows) => rows.length > limit,
+    );
+  }
+
+  /** Where a walk by relevance stands: behind `after` in the stretch, or before its best. */
+  type Standing = { after: (Place & { rank: string }) | null; stretch: Stretch };
+  type Ranked = { row: RankedRow; stretch: Stretch };
+
+  async function bestPage(wanted: Wanted, limit: number, from: Standing): Promise<Ranked[]> {
+    const found: Ranked[] = [];
+    let { after, stretch } = from;
+    for (;;) {
+      const known = await know(wanted, stretch);
+      if (known.rooms === 0) return [];
+      const together = stretch.floor ? RANKED_TOGETHER + ARRIVALS : RANKED_TOGETHER;
+      const rows = await along(
+        waysTo(together, known),
+        (step) => queries.ranked(wanted, stretch, step, together, after, limit + 1 - found.length),
+        (some) => (some[0]?.held ?? 0) >= together,
+      );
+      const { held = 0, floorAt = null, floorId = null } = rows[0] ?? {};
+      // A stretch that is full ends at its oldest match, for the rest of the walk; one that isn't is the last.
+      const floor = stretch.floor ?? (held >= together && floorAt && floorId ? { at: floorAt, id: floorId } : null);
+      const here: Stretch = { below: stretch.below, floor };
+      for (const row of rows) if (row.id !== null) found.push({ row, stretch: here });
+      if (found.length > limit || floor === null) return found;
+      stretch = { below: floor, floor: null };
+      after = null;
+    }
+  }
+
+  return {
+    /**
+     * Messages that are not deleted, of the caller's own rooms, with highlights when something was searched.
+     * Throws invalid: `/sort` without `search`, `/user` that is no id, `/cursor` of another list.
+     */
+    async find(caller: Caller, query: FindMessages): Promise<CountedPage<FoundMessage>> {
+      const { limit = PAGE_DEFAULT, sort = 'newest', search, contains } = query;
+      if (sort === 'relevance' && search === undefined) throw invalid(issue('/sort', 'mismatch', 'relevance needs a search'));
+      const sender = senderOf(caller, query.user);
+      const scope = cursorScope('findMessages', { ...query, user: sender ?? undefined, sort });
+      const counted = query.total ? { total: null } : {};
+
+      const parsed = search === undefined ? undefined : parseSearch(search);
+      const part = contains === undefined ? undefined : toLikePattern(contains);
+      const wanted: Wanted = {
+        callerId: caller.userId,
+        room: query.room ?? null,
+        sender,
+        words: parsed ? toTsquery(parsed) : null,
+        part: part ?? null,
+        since: boundOf(query.since),
+        until: boundOf(query.until),
+      };
+      const found = (row: MessageRow): FoundMessage => withHighlights(row, parsed, contains);
+      const nothing = parsed === null || part === null;
+
+      if (sort === 'newest') {
+        const below = query.cursor === undefined ? null : placeOf(decodeCursor(scope, query.cursor, ['time', 'id']));
+        const rows = nothing ? [] : await newestPage(wanted, limit, below);
+        return { ...pageOf(rows, limit, scope, (row) => [row.createdAt, row.id], found), ...counted };
+      }
+      const from = query.cursor === undefined ? START : standingOf(decodeCursor(scope, query.cursor, ['text', 'time', 'id', 'text', 'text', 'text', 'text']));
+      const ranked = nothing ? [] : await bestPage(wanted, limit, from);
+      const last = ranked.length > limit ? ranked[limit - 1] : undefined;
+      return { items: ranked.slice(0, limit).map(({ row }) => found(row)), nextCursor: last ? encodeCursor(scope, positionOf(last)) : null, ...counted };
+    },
+  };
+}
+
+const START = { after: null, stretch: { below: null, floor: null } };
+
+function senderOf(caller: Caller, user: string | undefined): string | null {
+  if (user === undefined) return null;
+  if (user === 'me') return caller.userId;
+  if (!isUuid(user)) throw invalid(issue('/user', 'format', 'must be a UUID or "me"'));
+  return user.toLowerCase();
+}
+
+/** Postgres has no year 0 and the wire no fifth digit: such times are before or after everything. */
+function boundOf(time: string | undefined): string | null {
+  if (time === undefined) return null;
+  if (/^\d{4}-/.test(time)) return time.startsWith('0000') ? '-infinity' : time;
+  return time.startsWith('-') ? '-infinity' : 'infinity';
+}
+
+function withHighlights(row: MessageRow, parsed: SearchQuery | null | undefined, contains: string | undefined): FoundMessage {
+  const message = messageOf(row);
+  if (!parsed && contains === undefined) return message;
+  return { ...message, highlights: highlights(message.content, parsed ? positiveTerms(parsed) : [], contains) };
+}
+
+const placeOf = ([at, id]: readonly (string | number)[]): Place => ({ at: String(at), id: String(id) });
+
+function positionOf({ row, stretch: { below, floor } }: { row: RankedRow; stretch: Stretch }): string[] {
+  return [row.rank, row.createdAt, row.id, below?.at ?? '', below?.id ?? '', floor?.at ?? '', floor?.id ?? ''];
+}
+
+/** The sum of a cursor can be computed by anybody, so what goes into SQL is checked here. */
+function standingOf([rank, at, id, belowAt, belowId, floorAt, floorId]: readonly (string | number)[]) {
+  const place = (time: unknown, which: unknown): Place | null => {
+    if (time === '' && which === '') return null;
+    if (typeof time !== 'string' || typeof which !== 'string' || !Number.isFinite(Date.parse(time)) || !/^\d{4}-.*Z$/.test(time) || !isUuid(which))
+      throw badCursor();
+    return { at: time, id: which };
+  };
+  if (typeof rank !== 'string' || !/^\d+(\.\d+)?(e-?\d{1,2})?$/.test(rank)) throw badCursor();
+  return { after: { rank, at: String(at), id: String(id) }, stretch: { below: place(belowAt, belowId), floor: place(floorAt, floorId) } };
+}
+
+const badCursor = () => invalid(issue('/cursor', 'format', 'is not a cursor of this list with these filters'));

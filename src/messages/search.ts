@@ -1,0 +1,80 @@
+/**
+ * What a person types into `search` and `contains`, as a query (rest.md, GET /messages): parsed, and written as a Postgres tsquery or LIKE
+ * pattern that no input makes raise. Runs nothing.
+ */
+import { DIGIT_LETTERS, fold, WORD_CHARACTERS, wordsOf } from './fold.ts';
+
+/** Words that stand next to each other in this order: one word is a phrase of one. */
+export interface Term {
+  words: readonly string[];
+  /** The last word may be the beginning of one. */
+  prefix: boolean;
+  excluded: boolean;
+}
+
+/** All of these must hold; each is one term, or several of which one must hold. */
+export type SearchQuery = readonly (readonly Term[])[];
+
+// A quoted phrase, perhaps excluded, or whatever stands between blanks; a quote that is never closed parts words like any other sign.
+const pieces = /(-?)"([^"]*)"|(-?)(\S+)/gu;
+
+/** Returns the query in a `search`, or null when it has no term to look for: then nothing is found. */
+export function parseSearch(search: string): SearchQuery | null {
+  const terms: (Term & { isOr: boolean })[] = [];
+  for (const [piece, quotedMinus, quoted, plainMinus, plain] of search.matchAll(pieces)) {
+    const words = wordsOf(fold(quoted ?? plain ?? ''));
+    const last = words.at(-1);
+    if (!last) continue;
+    const excluded = (quotedMinus ?? plainMinus) === '-';
+    const prefix = quoted === undefined && !excluded && !last.alone;
+    terms.push({ words: words.map((each) => each.text), prefix, excluded, isOr: /^or$/i.test(piece) });
+  }
+  for (const term of terms.slice(0, -1)) term.prefix = false;
+
+  const query: Term[][] = [];
+  for (let at = 0; at < terms.length; at++) {
+    const term = terms[at] as (typeof terms)[number];
+    const before = query.at(-1);
+    const after = terms[at + 1];
+    // Between two terms `or` joins them; at either end it is a word like any other.
+    if (term.isOr && before && after) {
+      before.push(bare(after));
+      at++;
+    } else query.push([bare(term)]);
+  }
+  return query.some((choices) => choices.some((term) => !term.excluded)) ? query : null;
+}
+
+const bare = ({ words, prefix, excluded }: Term): Term => ({ words, prefix, excluded });
+
+/** Returns the query in the text form of `tsquery`, to be cast: lexemes are given, nothing is parsed as language. */
+export function toTsquery(query: SearchQuery): string {
+  return query.map((choices) => `(${choices.map(termText).join(' | ')})`).join(' & ');
+}
+
+/** Returns the terms that a highlight may show: all but the excluded ones. */
+export function positiveTerms(query: SearchQuery): Term[] {
+  return query.flatMap((choices) => choices.filter((term) => !term.excluded));
+}
+
+/** Returns whether a message can be found only by what it does not hold (`a or -b`): no index of words helps then. */
+export function needsEveryMessage(query: SearchQuery): boolean {
+  return query.every((choices) => choices.some((term) => term.excluded));
+}
+
+function termText(term: Term): string {
+  const text = term.words.map((word, at) => `'${lexeme(word)}'${term.prefix && at === term.words.length - 1 ? ':*' : ''}`).join(' <-> ');
+  return term.excluded ? `!(${text})` : `(${text})`;
+}
+
+/** Returns the word as the index holds it: digits as letters, cut where `parlour_tsvector` cuts. Words have no quotes or backslashes. */
+export function lexeme(word: string): string {
+  const cut = word.length > WORD_CHARACTERS ? [...word].slice(0, WORD_CHARACTERS).join('') : word;
+  return cut.replace(/[0-9]/g, (digit) => DIGIT_LETTERS[Number(digit)] ?? digit);
+}
+
+/** Returns the LIKE pattern for `contains`, matched against `parlour_fold(content)`, or null when nothing but accents was asked for. */
+export function toLikePattern(contains: string): string | null {
+  const folded = fold(contains);
+  return folded === '' ? null : `%${folded.replace(/[\\%_]/g, '\\$&')}%`;
+}
