@@ -1,0 +1,123 @@
+/** What people type, as a query, and where it lights up in a message. */
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { highlights } from '../../src/messages/highlight.ts';
+import { parseSearch, positiveTerms, toLikePattern, toTsquery } from '../../src/messages/search.ts';
+import { waysTo } from '../../src/messages/search-plan.ts';
+
+const tsquery = (search: string) => {
+  const query = parseSearch(search);
+  return query && toTsquery(query);
+};
+
+describe('a search', () => {
+  const read: [string, string | null][] = [
+    ['hello', "('hello':*)".replace(/^/, '(').replace(/$/, ')')],
+    ['hello world', "(('hello')) & (('world':*))"],
+    ['a or b', "(('a') | ('b':*))"],
+    ['a OR b c', "(('a') | ('b')) & (('c':*))"],
+    ['a b or c', "(('a')) & (('b') | ('c':*))"],
+    ['a or b or c', "(('a') | ('b') | ('c':*))"],
+    ['or', "(('or':*))"],
+    ['or a', "(('or')) & (('a':*))"],
+    ['a or', "(('a')) & (('or':*))"],
+    ['or or a', "(('or') | ('a':*))"],
+    ['a "or" b', "(('a')) & (('or')) & (('b':*))"],
+    ['a or !!!', "(('a')) & (('or':*))"],
+    ['"two words"', "(('two' <-> 'words'))"],
+    ['two-words', "(('two' <-> 'words':*))"],
+    ['8.04', "(('é' <-> 'àä':*))"],
+    ['"two words" -"three more words" -x', "(('two' <-> 'words')) & (!('three' <-> 'more' <-> 'words')) & (!('x'))"],
+    ['hel -world', "(('hel')) & (!('world'))"],
+    ['"unclosed phrase', "(('unclosed')) & (('phrase':*))"],
+    ['a"b c', "(('a' <-> 'b')) & (('c':*))"],
+    ['"a b"c', "(('a' <-> 'b')) & (('c':*))"],
+    ['天気', "(('天' <-> '気'))"],
+    ['天気pc', "(('天' <-> '気' <-> 'pc':*))"],
+    ['to be or not to be', "(('to')) & (('be') | ('not')) & (('to')) & (('be':*))"],
+    ['a or -b', "(('a') | !('b'))"],
+    ['foo !!! ""', "(('foo':*))"],
+    ['CAFÉ', "(('cafe':*))"],
+    ['-x', null],
+    ['-x or -y', null],
+    ['  ', null],
+    ['!"§$%&/()', null],
+    ['""', null],
+    ['\u0301', null],
+  ];
+  for (const [search, query] of read) test(`${JSON.stringify(search)} is ${query ?? 'nothing'}`, () => expect(tsquery(search)).toBe(query));
+
+  test('as a literal part escapes what LIKE would read', () => {
+    expect(toLikePattern('100%_\\Ä')).toBe('%100\\%\\_\\\\a%');
+    expect(toLikePattern('\u0301\u0301\u0301')).toBeNull();
+  });
+});
+
+describe('a highlight', () => {
+  const light = (content: string, search?: string, contains?: string) => {
+    const query = search === undefined ? [] : parseSearch(search);
+    return highlights(content, query ? positiveTerms(query) : [], contains).map(([start, end]) => content.slice(start, end));
+  };
+
+  const shown: [string, string | undefined, string | undefined, string[]][] = [
+    ['hello Hello hell', 'hel', undefined, ['hel', 'Hel', 'hel']],
+    ['hello hell', '"hell"', undefined, ['hell']],
+    ['the Café, the cafe\u0301s', 'cafe', undefined, ['Café', 'cafe\u0301']],
+    ['foo - bar, foo bar baz', 'foo-ba', undefined, ['foo - ba', 'foo ba']],
+    ['one two one', 'one or two -three', undefined, ['one', 'two', 'one']],
+    ['今日は良い天気です', '天気', undefined, ['天気']],
+    ['天天', '天', undefined, ['天', '天']],
+    ['foo bar', 'foo "foo bar"', undefined, ['foo bar']],
+    ['hello', 'hello hel', undefined, ['hello']],
+    ['Straße', 'stras', undefined, ['Straß']],
+    ['hello yellow', undefined, 'ell', ['ell', 'ell']],
+    ['aaaaa', undefined, 'aaa', ['aaa']],
+    ['C++20 and c++20', undefined, 'C++20', ['C++20', 'c++20']],
+    ['a👩‍👩‍👧b👩', undefined, '👩', ['👩‍👩‍👧', '👩']],
+    ['שָׁלוֹם עולם', 'שלום', undefined, ['שָׁלוֹם']],
+    ['مَرحَبًا يا', 'مرحبا', undefined, ['مَرحَبًا']],
+    ['wello hello', 'hello', 'ello', ['ello', 'hello']],
+    ['नमस्ते', undefined, 'नम', ['नम']],
+  ];
+  for (const [content, search, contains, parts] of shown)
+    test(`of ${JSON.stringify(search ?? contains)} in ${JSON.stringify(content)} shows ${JSON.stringify(parts)}`, () => expect(light(content, search, contains)).toEqual(parts));
+
+  test('lies inside the text, ascending and apart, and never ends inside a grapheme, whatever is searched', () => {
+    const text = fc.array(fc.constantFrom('a', 'b', 'É', 'e\u0301', 'ß', ' ', '天', '👩‍👩‍👧', '👍🏽', 'ﬃ', 'ี', 'ด', '.', '한', 'か\u3099'), { maxLength: 30 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(text, text, text, (content, search, contains) => {
+        const query = parseSearch(search);
+        const ends = new Set([...new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(content)].map((part) => part.index + part.segment.length));
+        let free = 0;
+        for (const [start, end] of highlights(content, query ? positiveTerms(query) : [], contains)) {
+          expect(start).toBeGreaterThanOrEqual(free);
+          expect(end).toBeGreaterThan(start);
+          expect(ends.has(end)).toBe(true);
+          expect(content.slice(start, end).isWellFormed()).toBe(true);
+          free = end;
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('the way to the newest matches', () => {
+  const known = { total: 1_000_000, inTime: 1_000_000, matching: 100_000, bySender: null, visible: 1_000_000, rooms: 500, oneRoom: false };
+  const first = (more: Partial<typeof known>) => waysTo(26, { ...known, ...more })[0]?.way;
+
+  test('is time for a word that is everywhere', () => expect(first({})).toBe('time'));
+  test('is the index for a rare one', () => expect(first({ matching: 40 })).toBe('index'));
+  test('is the rooms for somebody who is in few small ones', () => expect(first({ visible: 90, rooms: 3 })).toBe('rooms'));
+  test('is the room for a common word in a large one', () => expect(first({ visible: 200_000, rooms: 1, oneRoom: true })).toBe('room'));
+  test('always ends with one that reads all', () => {
+    const share = fc.integer({ min: 0, max: 1_000_000 });
+    fc.assert(
+      fc.property(share, share, share, fc.option(share), fc.option(share), fc.boolean(), fc.integer({ min: 1, max: 2_000 }), (total, inTime, visible, matching, bySender, oneRoom, wanted) => {
+        const steps = waysTo(wanted, { total, inTime, visible, matching, bySender, oneRoom, rooms: oneRoom ? 1 : 10 });
+        expect(steps.at(-1)?.rows).toBeNull();
+        expect(steps.slice(0, -1).every((step) => step.rows !== null)).toBe(true);
+      }),
+    );
+  });
+});
