@@ -25,6 +25,8 @@ export type RouteSpec<B extends TSchema | undefined = undefined, Q extends TSche
   body?: B;
   query?: Q;
   answers: Record<number, unknown>;
+  /** Asked together with the identity, for open routes that are not open to everybody: throws what the request gets. */
+  admit?: (authorization: string | null) => Promise<void>;
   /** Codes besides those that the door itself answers. */
   fails?: readonly ErrorCode[];
 };
@@ -95,6 +97,7 @@ export function createDoor({ config, observe, limiter, identify }: DoorServices)
     async function answer(context: ElysiaContext, headers: Record<string, string>): Promise<Response> {
       const { request } = context;
       const caller = signedIn ? await identify(request.headers.get('authorization')) : (undefined as unknown as Caller);
+      if (spec.admit) await spec.admit(request.headers.get('authorization'));
       const text = queryShape && readQuery(request.url);
       const json = bodyShape && (await readJson(request));
       if (config.rateLimits && (spec.rate || spec.rateOf)) {

@@ -53,7 +53,11 @@ export const dateOf = (value: string): Date => {
 const FORMATS: Record<string, { test: (value: string) => boolean; says: string; hand?: (value: string) => string }> = {
   uuid: { test: isUuid, says: 'must be a UUID', hand: (value) => value.toLowerCase() },
   'date-time': { test: isDateTime, says: 'must be an RFC 3339 date-time with an offset', hand: (value) => dateOf(value).toISOString() },
-  username: { test: (value) => /^[A-Za-z0-9_.+-]+$/.test(value), says: 'may hold A-Z a-z 0-9 _ . + - only' },
+  username: {
+    // A deleted account is shown as `deleted`, so nobody else may be called so.
+    test: (value) => /^[A-Za-z0-9_.+-]+$/.test(value) && value.toLowerCase() !== 'deleted',
+    says: 'may hold A-Z a-z 0-9 _ . + - only, and must not be “deleted”',
+  },
   email: { test: (value) => /^[^\s@]+@[^\s@]+\.[^\s@]+$/u.test(value), says: 'must look like name@example.org', hand: (value) => value.toLowerCase() },
   name: { test: (value) => !HIDDEN.test(value), says: 'must not hold control or bidi-override characters' },
   token: { test: (value) => /^[\x21-\x7e]+$/.test(value), says: 'may hold visible ASCII characters only' },

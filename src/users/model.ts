@@ -69,6 +69,7 @@ export type ChangeMe = Static<typeof ChangeMe>;
 
 export const ChangeUser = t.Object({
   ...Profile,
+  password: t.Optional(GivenPassword),
   role: t.Optional(t.Unsafe<'user' | 'admin'>({ type: 'string', enum: ['user', 'admin'] })),
   disabled: t.Optional(t.Boolean()),
 });
@@ -77,6 +78,15 @@ export type ChangeUser = Static<typeof ChangeUser>;
 export const ChangePassword = t.Object({ currentPassword: GivenPassword, newPassword: NewPassword });
 export type ChangePassword = Static<typeof ChangePassword>;
 export const SetPassword = t.Object({ newPassword: NewPassword });
+/** What the command line may make; over the network it is Register of auth/model.ts. */
+export const NewAccount = t.Object({
+  username: Username,
+  password: t.Optional(NewPassword),
+  email: t.Optional(Email),
+  firstName: t.Optional(PersonName),
+  lastName: t.Optional(PersonName),
+});
+export type NewAccount = Static<typeof NewAccount>;
 export const DeleteMe = t.Object({ password: GivenPassword });
 
 export type PublicUserRow = { id: string; username: string; firstName: string; lastName: string; deleted: boolean };
