@@ -11,7 +11,8 @@ import { ARRAY_OF, wireTypes } from './types.ts';
 /** A JSON value as a parameter is encoded; a string is taken as JSON text where Postgres expects json. */
 export type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array | readonly SqlValue[] | { readonly [key: string]: unknown };
 
-type Part = SqlValue | postgres.Fragment | postgres.Helper<never> | postgres.PendingQuery<never> | postgres.Parameter<unknown> | { readonly value: unknown };
+// biome-ignore lint/suspicious/noExplicitAny: helpers and fragments of any rows may stand in a template
+type Part = SqlValue | postgres.Fragment | postgres.Helper<any, any> | postgres.PendingQuery<any> | postgres.Parameter<any>;
 
 /**
  * As in postgres.js: a template becomes a prepared query (run when awaited) or a fragment of another; `sql('name')` is an

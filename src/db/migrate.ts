@@ -28,8 +28,7 @@ export async function migrate(database: Pick<Database, 'alone'>, folder = FOLDER
     for (let missing = await missingOf(client, migrations); missing[0] !== undefined; missing = await missingOf(client, migrations)) {
       if (await apply(client, missing[0])) applied.push(missing[0].name);
     }
-    // A plan that is made while Postgres knows nothing about a table stays: storage.md, "The write path".
-    if (applied.length > 0) await client.unsafe('analyze');
+    if (applied.length > 0) await analyzeFilled(client);
     return applied;
   } catch (error) {
     throw translate(error);
@@ -48,6 +47,18 @@ export async function pendingMigrations(database: Pick<Database, 'sql'>, folder 
 export async function migrationNames(folder = FOLDER): Promise<string[]> {
   const { entries } = JSON.parse(await readFile(join(folder, 'meta/_journal.json'), 'utf8')) as { entries: { idx: number; tag: string }[] };
   return entries.sort((a, b) => a.idx - b.idx).map(({ tag }) => tag);
+}
+
+/**
+ * Lets Postgres look at what is there. Not at empty tables: of those it would write down that they are empty, and plans from
+ * then take one index for as good as another (a page of rooms took 349 ms instead of 3, measured). Of a table that it never
+ * looked at it assumes ten pages, and plans well.
+ */
+async function analyzeFilled(client: postgres.Sql): Promise<void> {
+  const filled = await client<{ name: string }[]>`
+    select format('%I.%I', relnamespace::regnamespace, relname) as name from pg_class
+    where relkind = 'r' and relnamespace = current_schema()::regnamespace and pg_relation_size(oid) > 0`;
+  if (filled.length > 0) await client.unsafe(`analyze ${filled.map(({ name }) => name).join(', ')}`);
 }
 
 async function readMigrations(folder: string): Promise<Migration[]> {

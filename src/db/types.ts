@@ -15,7 +15,6 @@ const OID = {
   float4: 700,
   float8: 701,
   date: 1082,
-  timestamp: 1114,
   timestamptz: 1184,
   uuid: 2950,
   jsonb: 3802,
@@ -31,7 +30,6 @@ export const ARRAY_OF: Readonly<Record<number, number>> = {
   [OID.int8]: 1016,
   [OID.float4]: 1021,
   [OID.float8]: 1022,
-  [OID.timestamp]: 1115,
   [OID.timestamptz]: 1185,
   [OID.uuid]: 2951,
   [OID.json]: 199,
@@ -61,7 +59,6 @@ const SCALARS: readonly { oid: number; parse?: Parse; serialize: Serialize }[] =
   { oid: OID.json, parse: JSON.parse, serialize: asJson },
   { oid: OID.jsonb, parse: JSON.parse, serialize: asJson },
   { oid: OID.date, serialize: asTime },
-  { oid: OID.timestamp, parse: isoTime, serialize: asTime },
   { oid: OID.timestamptz, parse: isoTime, serialize: asTime },
 ];
 
@@ -135,8 +132,8 @@ export function parseArray(text: string, parse?: Parse): unknown[] {
  * different (infinity, another zone, BC) takes the slow way. Microseconds are cut off.
  */
 export function isoTime(text: string): string {
-  const end = text.endsWith('+00') ? text.length - 3 : text.length;
-  if (text.charCodeAt(10) !== 32 || text.charCodeAt(end - 1) > 57 || end < 19 || end > 26 || (end !== 19 && text.charCodeAt(19) !== 46)) {
+  const end = text.length - 3;
+  if (!text.endsWith('+00') || text.charCodeAt(10) !== 32 || end < 19 || end > 26 || (end !== 19 && text.charCodeAt(19) !== 46)) {
     const time = Date.parse(text);
     return Number.isNaN(time) ? text : new Date(time).toISOString();
   }
