@@ -1,5 +1,5 @@
 /** Everything that is served, in reading order. It composes; what a route means is in its feature. */
-import { Elysia } from 'elysia';
+import { type AnyElysia, Elysia } from 'elysia';
 import { version } from '../package.json';
 import { authRoutes } from './auth/routes.ts';
 import { aboutRoutes } from './http/about.ts';
@@ -18,12 +18,12 @@ import { userRoutes } from './users/routes.ts';
 export type App = ReturnType<typeof createApp>;
 
 /** The application over open services; `listen` it with the gateway's handlers (main.ts), or `handle` a request. */
-export function createApp(services: Services) {
+export function createApp(services: Services): AnyElysia {
   const { config, log, metrics, db, redis, counts, limiter, sessions, users, rooms, messages, search, gateway, pending } = services;
   const observe = createObserve(log, metrics);
   const door = createDoor({ config, observe, limiter, identify: sessions.identify });
 
-  const app = new Elysia({ name: 'parlour', strictPath: true })
+  const app: AnyElysia = new Elysia({ name: 'parlour', strictPath: true })
     .use(
       front(
         config,

@@ -74,3 +74,22 @@ export function translate(error: unknown): unknown {
   if (known !== undefined) return new AppError(known, DETAILS[known], { cause: error });
   return typeof code === 'string' && CONNECTION_LOST.has(code) ? new AppError('unavailable', DETAILS.unavailable, { cause: error }) : error;
 }
+
+const DATA_REFUSED = new Set(['22021', '22P02', '22P05', '22003', '54000']);
+
+/** Whether Postgres refused what is in the statement, so that parts of a batch may still succeed. */
+export const refusedData = (error: unknown): boolean => DATA_REFUSED.has(sqlState(error) ?? '');
+
+/**
+ * Whether the same statement may be sent again at once: it was rolled back (deadlock, serialization) or its connection was
+ * lost. Not after a deadline: then the server may still be at it.
+ */
+export function isTransient(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return state === '40001' || state === '40P01' || state.startsWith('08') || state.startsWith('57P');
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    const code = (at as { code?: unknown }).code;
+    if (typeof code === 'string' && CONNECTION_LOST.has(code)) return true;
+  }
+  return false;
+}
