@@ -80,10 +80,13 @@ describe('a highlight', () => {
     ['नमस्ते', undefined, 'नम', ['नम']],
   ];
   for (const [content, search, contains, parts] of shown)
-    test(`of ${JSON.stringify(search ?? contains)} in ${JSON.stringify(content)} shows ${JSON.stringify(parts)}`, () => expect(light(content, search, contains)).toEqual(parts));
+    test(`of ${JSON.stringify(search ?? contains)} in ${JSON.stringify(content)} shows ${JSON.stringify(parts)}`, () =>
+      expect(light(content, search, contains)).toEqual(parts));
 
   test('lies inside the text, ascending and apart, and never ends inside a grapheme, whatever is searched', () => {
-    const text = fc.array(fc.constantFrom('a', 'b', 'É', 'e\u0301', 'ß', ' ', '天', '👩‍👩‍👧', '👍🏽', 'ﬃ', 'ี', 'ด', '.', '한', 'か\u3099'), { maxLength: 30 }).map((parts) => parts.join(''));
+    const text = fc
+      .array(fc.constantFrom('a', 'b', 'É', 'e\u0301', 'ß', ' ', '天', '👩‍👩‍👧', '👍🏽', 'ﬃ', 'ี', 'ด', '.', '한', 'か\u3099'), { maxLength: 30 })
+      .map((parts) => parts.join(''));
     fc.assert(
       fc.property(text, text, text, (content, search, contains) => {
         const query = parseSearch(search);
@@ -113,11 +116,20 @@ describe('the way to the newest matches', () => {
   test('always ends with one that reads all', () => {
     const share = fc.integer({ min: 0, max: 1_000_000 });
     fc.assert(
-      fc.property(share, share, share, fc.option(share), fc.option(share), fc.boolean(), fc.integer({ min: 1, max: 2_000 }), (total, inTime, visible, matching, bySender, oneRoom, wanted) => {
-        const steps = waysTo(wanted, { total, inTime, visible, matching, bySender, oneRoom, rooms: oneRoom ? 1 : 10 });
-        expect(steps.at(-1)?.rows).toBeNull();
-        expect(steps.slice(0, -1).every((step) => step.rows !== null)).toBe(true);
-      }),
+      fc.property(
+        share,
+        share,
+        share,
+        fc.option(share),
+        fc.option(share),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 2_000 }),
+        (total, inTime, visible, matching, bySender, oneRoom, wanted) => {
+          const steps = waysTo(wanted, { total, inTime, visible, matching, bySender, oneRoom, rooms: oneRoom ? 1 : 10 });
+          expect(steps.at(-1)?.rows).toBeNull();
+          expect(steps.slice(0, -1).every((step) => step.rows !== null)).toBe(true);
+        },
+      ),
     );
   });
 });
