@@ -14,7 +14,7 @@ import { allowOrigin, baseHeaders, requestIdOf } from './headers.ts';
 import type { Observe } from './observe.ts';
 import { asAppError, problemResponse } from './problems.ts';
 
-/** What documents a route and what it checks. `answers` maps statuses to shapes; the first one is the usual answer. */
+/** What documents a route and what it checks. `answers` maps statuses to shapes; the highest one is the usual answer (201 before 200). */
 export type RouteSpec<B extends TSchema | undefined = undefined, Q extends TSchema | undefined = undefined> = {
   summary: string;
   description?: string;
@@ -90,7 +90,8 @@ export function createDoor({ config, observe, limiter, identify }: DoorServices)
     spec: RouteSpec<B, Q>,
     handle: (inputs: Inputs<B, Q> & { caller: Caller }) => unknown,
   ): Route {
-    const usual = Number(Object.keys(spec.answers)[0]);
+    // Not the first: an object's numeric keys come in ascending order, however they were written.
+    const usual = Math.max(...Object.keys(spec.answers).map(Number));
     const bodyShape = spec.body as Shape | undefined;
     const queryShape = spec.query as Shape | undefined;
 
