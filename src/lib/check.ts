@@ -42,12 +42,17 @@ export function isDateTime(value: string): boolean {
   return hour! < 24 && minute! < 60 && second! <= 60 && offsetHour! < 24 && offsetMinute! < 60;
 }
 
-/** A leap second is the first moment of the next minute here: POSIX time has no other name for it. */
-export const dateOf = (value: string): Date => {
-  const leap = /^(.{17})60(.*)$/.exec(value);
-  if (!leap) return new Date(value.replace(' ', 'T').toUpperCase());
-  return new Date(new Date(`${leap[1]}59${leap[2]}`.replace(' ', 'T').toUpperCase()).getTime() + 1_000);
-};
+/**
+ * The moment of a date-time, up to the next millisecond: stored times are whole milliseconds, and rounded up both `since`
+ * (inclusive) and `until` (exclusive) keep their meaning. A leap second is the first moment of the next minute: POSIX time has
+ * no other name for it.
+ */
+export function dateOf(value: string): Date {
+  const text = value.replace(' ', 'T').toUpperCase();
+  const leap = /^(.{17})60(.*)$/.exec(text);
+  const time = leap ? new Date(`${leap[1]}59${leap[2]}`).getTime() + 1_000 : new Date(text).getTime();
+  return new Date(/\.\d{3}\d*[1-9]/.test(text) ? time + 1 : time);
+}
 
 /** What a `format` asks of a text, and the form in which it is handed on. */
 const FORMATS: Record<string, { test: (value: string) => boolean; says: string; hand?: (value: string) => string }> = {
