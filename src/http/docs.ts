@@ -24,7 +24,10 @@ const STYLE =
 const html = (request: Request, text: string) =>
   new Response(text, { headers: { ...baseHeaders(requestIdOf(request)), 'content-type': 'text/html; charset=utf-8', 'content-security-policy': CSP } });
 
-const missing = (request: Request) => problemResponse(notFound(), requestIdOf(request), baseHeaders(requestIdOf(request)));
+function missing(request: Request): Response {
+  const requestId = requestIdOf(request);
+  return problemResponse(notFound(), requestId, baseHeaders(requestId));
+}
 
 const REFERENCE = page(
   'API reference',
@@ -38,10 +41,12 @@ export function docsRoutes({ app, version, socketReference }: { app: () => AnyEl
   let document: string | undefined;
 
   /** Made once, at the first asking: most servers are never asked. */
-  async function openApi(): Promise<string> {
+  async function openApi(asked: Request): Promise<string> {
     if (document) return document;
     const collector = new Elysia().use(app()).use(swagger({ path: '/skeleton', excludeStaticFile: false, exclude: [/^\/skeleton/] }));
-    const response = await collector.handle(new Request('http://localhost/skeleton/json'));
+    // With the Host that was let in just now, because the front door asks for one here too.
+    const response = await collector.handle(new Request('http://localhost/skeleton/json', { headers: { host: asked.headers.get('host') ?? '' } }));
+    if (!response.ok) throw new Error(`The paths could not be collected: ${response.status}`);
     document = JSON.stringify(openApiOf((await response.json()) as Skeleton, version));
     return document;
   }
@@ -49,7 +54,7 @@ export function docsRoutes({ app, version, socketReference }: { app: () => AnyEl
   return new Elysia({ name: 'docs' })
     .get(
       '/openapi.json',
-      async ({ request }) => new Response(await openApi(), { headers: { ...baseHeaders(requestIdOf(request)), 'content-type': 'application/json' } }),
+      async ({ request }) => new Response(await openApi(request), { headers: { ...baseHeaders(requestIdOf(request)), 'content-type': 'application/json' } }),
     )
     .get('/docs', ({ request }) => html(request, REFERENCE))
     .get('/docs/socket', ({ request }) => html(request, page('Socket protocol', socketReference, STYLE)))
