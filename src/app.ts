@@ -37,7 +37,7 @@ export function createApp(services: Services): AnyElysia {
     .use(userRoutes(users, door))
     .use(roomRoutes(rooms, door))
     .use(messageRoutes(messages, search, door))
-    .use(socketRoutes(gateway))
+    .use(socketRoutes(gateway, door.addressOf))
     .use(healthRoutes({ config, db, redis, metrics, pending, draining: () => gateway.draining }))
     .use(errorPages());
   return config.docs ? app.use(docsRoutes({ app: () => app, version, socketReference })) : app;

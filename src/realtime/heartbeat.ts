@@ -1,0 +1,80 @@
+/**
+ * The clock of all sockets: pings with the heads that moved, the time for a proof, the end of tokens, peers that are silent.
+ * One timer and one walk over all sockets instead of a timer for each; a server that keeps sending never sees a dead peer
+ * otherwise (oven-sh/bun PR 39255), so what counts is the last sign from the other side.
+ */
+import type { Config } from '../config.ts';
+import type { Connection } from './connection.ts';
+import * as frames from './frames.ts';
+import { CLOSES } from './model.ts';
+import type { Roster } from './roster.ts';
+
+const HEADS = 100;
+const EXPIRY_NOTICE_MS = 60_000;
+const SPREAD = 0.2;
+
+export type Heartbeat = ReturnType<typeof startHeartbeat>;
+
+type Times = Pick<Config, 'wsHeartbeatSeconds' | 'wsIdleSeconds'>;
+
+export function startHeartbeat({ config, roster, close }: { config: Times; roster: Roster; close: (connection: Connection, code: number) => void }) {
+  const heartbeatMs = config.wsHeartbeatSeconds * 1_000;
+  const idleMs = config.wsIdleSeconds * 1_000;
+
+  /** When the next ping is due: the interval, give or take a fifth, so that sockets that came together don't stay together. */
+  const nextPing = (now: number): number => now + heartbeatMs * (1 - SPREAD + 2 * SPREAD * Math.random());
+
+  /** Subscribed rooms that moved since the last ping: a client below one of these heads has missed something. */
+  function headsOf(connection: Connection): Record<string, number> | undefined {
+    let heads: Record<string, number> | undefined;
+    let count = 0;
+    for (const feed of connection.feeds) {
+      if (feed.movedAt <= connection.pingedAt) continue;
+      heads ??= {};
+      heads[feed.roomId] = feed.head;
+      if (++count === HEADS) break;
+    }
+    return heads;
+  }
+
+  function beat(connection: Connection, now: number, wall: number) {
+    if (connection.leaveAt !== 0 && now >= connection.leaveAt && connection.unanswered === 0) return close(connection, CLOSES.restart);
+    if (connection.phase === 'opening' && now >= connection.dueAt) return close(connection, CLOSES.unproven);
+    if (now - connection.heardAt >= idleMs) return close(connection, CLOSES.silent);
+    if (connection.phase !== 'ready') return;
+    if (wall >= connection.expiresAt) return close(connection, CLOSES.expired);
+    if (!connection.expiryTold && wall >= connection.expiresAt - EXPIRY_NOTICE_MS) tellExpiry(connection, wall);
+    if (now < connection.dueAt) return;
+    connection.send(frames.ping(headsOf(connection)));
+    connection.pingedAt = now;
+    connection.dueAt = nextPing(now);
+  }
+
+  /** `token.expiring`, once for each token. */
+  function tellExpiry(connection: Connection, wall: number): void {
+    connection.expiryTold = true;
+    connection.send(frames.tokenExpiring(Math.max(0, Math.round(connection.expiresAt - wall))));
+  }
+
+  const timer = setInterval(
+    () => {
+      const now = performance.now();
+      const wall = Date.now();
+      for (const connection of roster.all) beat(connection, now, wall);
+    },
+    Math.min(250, heartbeatMs / 20),
+  );
+  timer.unref();
+
+  return {
+    /** The socket is ready: its pings begin, and a token that ends within the minute is told of at once. */
+    begin(connection: Connection): void {
+      const now = performance.now();
+      connection.pingedAt = now;
+      connection.dueAt = nextPing(now);
+      const wall = Date.now();
+      if (connection.expiresAt - EXPIRY_NOTICE_MS <= wall) tellExpiry(connection, wall);
+    },
+    stop: (): void => clearInterval(timer),
+  };
+}

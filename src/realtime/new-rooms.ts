@@ -1,0 +1,80 @@
+/**
+ * `room.added`, once on each socket of whoever is new in a room: heard from the verb that did it, from its node over the bus, or
+ * from the poll, whichever is first. What `ready` listed is not new.
+ */
+import type { Log } from '../lib/log.ts';
+import type { Room } from '../rooms/model.ts';
+import type { Connection } from './connection.ts';
+import * as frames from './frames.ts';
+import type { ReadyRoom } from './model.ts';
+import type { Roster } from './roster.ts';
+
+/** Longer than the window in which the poll repeats itself. */
+const REMEMBER_MS = 60_000;
+const FRESH_MS = 60_000;
+
+export type NewRooms = ReturnType<typeof createNewRooms>;
+
+export type NewRoomsPorts = { log: Log; roster: Roster; roomFor: (userId: string, roomId: string) => Promise<Room | null> };
+
+export function createNewRooms({ log, roster, roomFor }: NewRoomsPorts) {
+  /** user and room → when it was told here, in order. */
+  const told = new Map<string, number>();
+  /** What the `ready` of young sockets listed. */
+  const fresh = new Map<Connection, { rooms: Set<string>; at: number }>();
+  const keyOf = (userId: string, roomId: string) => `${userId} ${roomId}`;
+
+  function knows(connection: Connection, roomId: string): boolean {
+    return fresh.get(connection)?.rooms.has(roomId) ?? false;
+  }
+
+  async function tell(userId: string, roomId: string): Promise<void> {
+    const room = await roomFor(userId, roomId);
+    if (!room) return;
+    const text = frames.roomAdded(room);
+    for (const connection of roster.of(userId)) {
+      if (connection.only !== '' && connection.only !== roomId) continue;
+      connection.whenReady(() => knows(connection, roomId) || connection.send(text));
+    }
+  }
+
+  return {
+    /** Somebody came into a room. */
+    added(userId: string, roomId: string): void {
+      if (!roster.has(userId)) return;
+      const key = keyOf(userId, roomId);
+      if (told.has(key)) return;
+      told.set(key, performance.now());
+      tell(userId, roomId).catch((error) => {
+        // The poll says it again within its window.
+        told.delete(key);
+        log.debug({ err: error }, 'room.added waits for the database');
+      });
+    },
+
+    /** Somebody is out again: the next time he comes in it is news. */
+    removed(userId: string, roomId: string): void {
+      told.delete(keyOf(userId, roomId));
+      for (const connection of roster.of(userId)) fresh.get(connection)?.rooms.delete(roomId);
+    },
+
+    /** What a socket's `ready` listed. */
+    known(connection: Connection, rooms: readonly ReadyRoom[]): void {
+      fresh.set(connection, { rooms: new Set(rooms.map(({ roomId }) => roomId)), at: performance.now() });
+    },
+
+    forget: (connection: Connection): void => void fresh.delete(connection),
+
+    sweep(): void {
+      const now = performance.now();
+      for (const [key, at] of told) {
+        if (now - at < REMEMBER_MS) break;
+        told.delete(key);
+      }
+      for (const [connection, { at }] of fresh) {
+        if (now - at < FRESH_MS) break;
+        fresh.delete(connection);
+      }
+    },
+  };
+}
