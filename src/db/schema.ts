@@ -8,8 +8,8 @@ import { bigint, check, customType, index, integer, jsonb, pgTable, primaryKey, 
 const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' });
 const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
 
-/** Milliseconds, because that is what the wire shows: a time that was answered finds its row again. */
-const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+/** Milliseconds, because that is what the wire shows: a time that was answered finds its row again. ISO texts, as db/types.ts reads them. */
+const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'string' });
 const seq = (name: string) => bigint(name, { mode: 'number' });
 
 /** Rows are never deleted: messages stay signed. A deleted account has no name, no address and no password left. */

@@ -1,5 +1,7 @@
 /** The SQL of messages: sending, changing, reading and markers. Rows become wire shapes here; no rule is decided here. */
+import { and, type Column, eq, placeholder, sql as sqlOf } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
+import { memberships, messages, rooms, users } from '../db/schema.ts';
 import type { Standing } from '../lib/access.ts';
 import { publicUser, type PublicUserRow } from '../users/model.ts';
 import type { Message } from './model.ts';
@@ -50,7 +52,43 @@ export type HistoryPage = { epoch: string; lastSeq: number; first: number | null
 
 export type MessageQueries = ReturnType<typeof createMessageQueries>;
 
-export function createMessageQueries({ sql }: Pick<Database, 'sql'>) {
+export function createMessageQueries({ sql, orm }: Pick<Database, 'sql' | 'orm'>) {
+  const whoAsks = (roomId: Column) => and(eq(memberships.roomId, roomId), eq(memberships.userId, placeholder('userId')));
+  const standing = { kind: rooms.kind, visibility: rooms.visibility, role: memberships.role };
+
+  const oneMessage = orm
+    .select({
+      id: messages.id,
+      roomId: messages.roomId,
+      seq: messages.seq,
+      content: messages.content,
+      replyTo: messages.replyTo,
+      clientMessageId: messages.clientMessageId,
+      createdAt: messages.createdAt,
+      updatedAt: messages.updatedAt,
+      editedAt: messages.editedAt,
+      deletedAt: messages.deletedAt,
+      senderId: messages.senderId,
+      username: users.username,
+      firstName: users.firstName,
+      lastName: users.lastName,
+      senderDeleted: sqlOf<boolean>`${users.deletedAt} is not null`,
+      ...standing,
+    })
+    .from(messages)
+    .innerJoin(rooms, eq(rooms.id, messages.roomId))
+    .leftJoin(memberships, whoAsks(messages.roomId))
+    .leftJoin(users, eq(users.id, messages.senderId))
+    .where(eq(messages.id, placeholder('messageId')))
+    .prepare('one_message');
+
+  const oneStanding = orm
+    .select(standing)
+    .from(rooms)
+    .leftJoin(memberships, whoAsks(rooms.id))
+    .where(eq(rooms.id, placeholder('roomId')))
+    .prepare('one_standing');
+
   const columns = (drafts: readonly Draft[]) => ({
     ids: drafts.map((draft) => draft.id),
     rooms: drafts.map((draft) => draft.roomId),
@@ -81,28 +119,29 @@ export function createMessageQueries({ sql }: Pick<Database, 'sql'>) {
 
     /** A message, and where `userId` stands towards its room. */
     async one(messageId: string, userId: string): Promise<{ message: Message; standing: Standing } | undefined> {
-      const [row] = await sql<MessageRow & NonNullable<Standing>>`
-        select ${sql.unsafe(MESSAGE_COLUMNS)}, r.kind, r.visibility, s.role
-        from messages m
-        join rooms r on r.id = m.room_id
-        left join memberships s on s.room_id = m.room_id and s.user_id = ${userId}
-        left join users u on u.id = m.sender_id
-        where m.id = ${messageId}`;
-      return row && { message: messageOf(row), standing: row };
+      const [row] = await oneMessage.execute({ messageId, userId });
+      return row && { message: messageOf(row as MessageRow), standing: row as Standing };
     },
 
     /** Where `userId` stands towards a room. */
     async standing(roomId: string, userId: string): Promise<Standing> {
-      const [row] = await sql<NonNullable<Standing>>`
-        select r.kind, r.visibility, s.role from rooms r left join memberships s on s.room_id = r.id and s.user_id = ${userId} where r.id = ${roomId}`;
-      return row;
+      const [row] = await oneStanding.execute({ roomId, userId });
+      return row as Standing;
     },
 
     /**
      * Up to `countBefore` messages with seq < before and `countAfter` with seq >= from, ascending, in one statement: page
      * 10,000 walks as few index entries as page 1. Nothing is read for those who may not read (`admin`: also outsiders of groups).
      */
-    async history(roomId: string, userId: string, admin: boolean, before: number, countBefore: number, from: number, countAfter: number): Promise<HistoryPage | undefined> {
+    async history(
+      roomId: string,
+      userId: string,
+      admin: boolean,
+      before: number,
+      countBefore: number,
+      from: number,
+      countAfter: number,
+    ): Promise<HistoryPage | undefined> {
       const rows = await sql<MessageRow & NonNullable<Standing> & Omit<HistoryPage, 'items' | 'standing'>>`
         select r.kind, r.visibility, s.role, r.epoch, r.last_seq as "lastSeq",
           (select min(seq) from messages where room_id = r.id) as first, (select max(seq) from messages where room_id = r.id) as last, x.*
@@ -118,7 +157,16 @@ export function createMessageQueries({ sql }: Pick<Database, 'sql'>) {
         where r.id = ${roomId}
         order by x.seq`;
       const head = rows[0];
-      return head && { epoch: head.epoch, lastSeq: head.lastSeq, first: head.first, last: head.last, standing: head, items: head.id === null ? [] : rows.map(messageOf) };
+      return (
+        head && {
+          epoch: head.epoch,
+          lastSeq: head.lastSeq,
+          first: head.first,
+          last: head.last,
+          standing: head,
+          items: head.id === null ? [] : rows.map(messageOf),
+        }
+      );
     },
 
     /** Moves a member's marker forward, never back and never above the room's last seq; undefined for no member. */
