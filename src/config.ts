@@ -141,6 +141,9 @@ export function readConfig(env: Environment = process.env): Config {
   return deepFreeze({ ...config, warnings: production ? risks(config) : [] });
 }
 
+/** The environment of one worker process: as here, but it is one node, on the port that all share. */
+export const workerEnvironment = (port: number): Record<string, string | undefined> => ({ ...process.env, WORKERS: '1', PORT: String(port) });
+
 function risks(config: Omit<Config, 'warnings'>): string[] {
   const found: string[] = [];
   if (config.origins.includes('*')) found.push('ORIGINS=* lets every website open sockets and call the API in its visitors’ browsers');
