@@ -54,14 +54,16 @@ export function createIdentity({ queries, tokens, clock = () => performance.now(
       const standings = new Map((await queries.standings(questions.map(({ claims }) => claims))).map((standing) => [standing.sessionId, standing]));
       for (const question of questions) {
         const { userId, sessionId } = question.claims;
+        const remembered = asking.get(sessionId) === question;
+        if (remembered) asking.delete(sessionId);
         try {
           question.answer.resolve(callerOf(standings.get(sessionId)!, userId));
+          if (remembered) sessions.set(sessionId, { askedAt, answer: question.answer.promise });
         } catch (error) {
+          // A refusal is not remembered: an account that is enabled again must not stay disabled for a second.
           question.answer.reject(error);
+          if (remembered) sessions.delete(sessionId);
         }
-        if (asking.get(sessionId) !== question) continue;
-        asking.delete(sessionId);
-        sessions.set(sessionId, { askedAt, answer: question.answer.promise });
       }
       const unseen = [...standings.values()].filter((standing) => standing.unseen && standing.living);
       if (unseen.length > 0) queries.touch(unseen.map(({ sessionId }) => sessionId)).catch(() => {});

@@ -86,7 +86,7 @@ export function createAuthQueries(sql: Sql) {
       successor: number;
     }> {
       const rows = await sql`select outcome, session_id as "sessionId", user_id as "userId", successor
-        from refresh_session(${exchange.hash}, ${exchange.successors as never}::bytea[], ${exchange.graceSeconds}, ${exchange.refreshSeconds}, ${exchange.sessionSeconds})`;
+        from refresh_session(${exchange.hash}, ${sql.array([...exchange.successors], 17)}, ${exchange.graceSeconds}, ${exchange.refreshSeconds}, ${exchange.sessionSeconds})`;
       return rows[0]! as never;
     },
 
