@@ -37,8 +37,7 @@ export function createRooms({ db, live, counts, onDeleted }: { db: Pick<Database
     cursorOf: string,
     { limit = PAGE_DEFAULT, cursor, total, query }: Pick<ListRooms, 'limit' | 'cursor' | 'total' | 'query'>,
   ): Promise<CountedPage<Room>> {
-    const [at, id] = cursor ? (decodeCursor(cursorOf, cursor, ['time', 'id']) as [string, string]) : [];
-    const place: Place = at && id ? { at, id } : undefined;
+    const place = placeOf(cursorOf, cursor);
     const [rows, counted] = await Promise.all([
       queries.list(caller.userId, scope, query, place, limit + 1),
       total && query === undefined ? count(caller, scope) : null,
@@ -51,6 +50,12 @@ export function createRooms({ db, live, counts, onDeleted }: { db: Pick<Database
       (room) => room,
     );
     return total ? { ...shown, total: counted } : shown;
+  }
+
+  /** Throws invalid (`/cursor`): what can be judged alone is judged before anybody's rights. */
+  function placeOf(cursorOf: string, cursor: string | undefined): Place {
+    const [at, id] = cursor ? (decodeCursor(cursorOf, cursor, ['time', 'id']) as [string, string]) : [];
+    return at && id ? { at, id } : undefined;
   }
 
   /** What walks an index of one person is counted; what would walk all rooms comes from the cache. */
@@ -94,6 +99,7 @@ export function createRooms({ db, live, counts, onDeleted }: { db: Pick<Database
 
     /** My rooms, the public ones or, for admins, all groups; most recently active first. Throws forbidden, invalid (`/cursor`). */
     async list(caller: Caller, { scope = 'mine', query, ...paging }: ListRooms): Promise<CountedPage<Room>> {
+      placeOf(roomsCursorScope(scope, query), paging.cursor);
       if (scope === 'all' && caller.role !== 'admin') throw forbidden('Only admins may list all rooms.');
       return page(caller, { kind: scope }, roomsCursorScope(scope, query), { query, ...paging });
     },
@@ -102,6 +108,7 @@ export function createRooms({ db, live, counts, onDeleted }: { db: Pick<Database
     async listOf(caller: Caller, userId: string, paging: ListUserRooms): Promise<CountedPage<Room>> {
       const cursorOf = cursorScope('listUserRooms', { userId });
       if (userId === caller.userId) return page(caller, { kind: 'mine' }, cursorOf, paging);
+      placeOf(cursorOf, paging.cursor);
       if (!(await queries.accountExists(userId))) throw notFound();
       if (caller.role !== 'admin') throw forbidden('Only admins may see the rooms of another person.');
       return page(caller, { kind: 'of', userId }, cursorOf, paging);

@@ -34,7 +34,7 @@ export function clientOf(url: string): Client {
         status: response.status,
         headers: response.headers,
         text,
-        json: response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : undefined,
+        json: text !== '' && response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : undefined,
       };
     },
   };

@@ -510,8 +510,10 @@ describe('of lists', () => {
       expect([query, await found(outsider, query)]).toEqual([query, 0]);
       expect(await found(people.plain, query)).toBeGreaterThan(0);
     }
-    const removed = await people.removed.does(200, 'GET', 'messages?limit=100');
-    expect(removed.items).toEqual([]);
+    const room = await hall('public');
+    expect(await found(people.removed, `room=${room.id}`)).toBe(0);
+    expect(await found(people.removed, `room=${room.id}&user=me`)).toBe(0);
+    expect(await found(people.member, `room=${room.id}&user=${people.removed.id}`)).toBe(1);
   });
 
   test('a public room shows itself to strangers without a membership or messages', async () => {
