@@ -66,6 +66,18 @@ export function createRoomChanges({ sql }: Pick<Database, 'sql'>) {
       return row!;
     },
 
+    /** Imported senders, in their order. The rooms are taken in one order first, as every batch takes them. */
+    async joinAll(joining: readonly { roomId: string; userId: string; at: string }[]): Promise<Joined[]> {
+      return await sql<Joined>`
+        with joining as materialized (
+          select * from unnest(${joining.map(({ roomId }) => roomId)}::uuid[], ${joining.map(({ userId }) => userId)}::uuid[], ${joining.map(({ at }) => at)}::timestamptz[])
+            with ordinality as j(room_id, user_id, at, ord)
+        ), joined as materialized (
+          select j.ord, i.* from (select * from joining order by room_id, ord) j, lateral join_room(j.room_id, j.user_id, true, j.at) i
+        )
+        select outcome, epoch, seq, at, member from joined order by ord`;
+    },
+
     async add(roomId: string, actor: Actor, person: { userId?: string; username?: string }, role: 'moderator' | 'member'): Promise<Added> {
       const [row] = await sql<Added>`
         select outcome, user_id as "userId", epoch, seq, at, member

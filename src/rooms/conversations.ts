@@ -17,7 +17,7 @@ export function createConversations({ changes, live, counts }: RoomParts, roomOf
       const opened = row.outcome === 'done';
       if (opened) {
         live.added(row.roomId, [caller.userId, userId]);
-        counts.drop(ROOM_COUNTS.stats);
+        counts.drop(ROOM_COUNTS.every);
       }
       return { room: await roomOf(caller, row.roomId), opened };
     },

@@ -6,8 +6,8 @@ import type { RoomQueries } from './queries.ts';
 
 export type RoomParts = { queries: RoomQueries; changes: RoomChangesSql; live: Live; counts: Counts };
 
-/** The totals of /stats, conversations counted · groups (`scope=all`) · public ones (`scope=public`). */
-export const ROOM_COUNTS = { stats: 'stats', groups: 'rooms:groups', public: 'rooms:public' } as const;
+/** Every room, conversations too (/stats) · groups (`scope=all`) · public ones (`scope=public`). */
+export const ROOM_COUNTS = { every: 'rooms', groups: 'rooms:groups', public: 'rooms:public' } as const;
 
 /** After a group came or went. */
 export const roomCountsMoved = (counts: Counts): void => counts.drop(...Object.values(ROOM_COUNTS));

@@ -71,7 +71,7 @@ export function createRoomQueries({ sql }: Pick<Database, 'sql'>) {
         scope.kind === 'mine'
           ? sql`memberships m where m.user_id = ${userId}`
           : scope.kind === 'of'
-            ? sql`memberships m join rooms r on r.id = m.room_id where m.user_id = ${scope.userId} and r.kind = 'group'`
+            ? sql`memberships m where m.user_id = ${scope.userId} and (select r.kind from rooms r where r.id = m.room_id) = 'group'`
             : sql`rooms r where ${scope.kind === 'public' ? isPublic() : isGroup()}`;
       const [row] = await sql<{ n: number }>`select count(*)::int as n from ${counted}`;
       return row!.n;
