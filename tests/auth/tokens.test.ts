@@ -144,7 +144,6 @@ test('a token that was used before its successor was used is a replay: the sessi
   for (const token of [finn.accessToken, second.accessToken, third.accessToken])
     expect((await server.holder(token).get('/users/me')).body.code).toBe('session_revoked');
   for (const { refreshToken } of [second, third]) expect((await server.anyone.post('/auth/refresh', { refreshToken })).body.code).toBe('session_revoked');
-  expect(server.ended.flatMap(({ ids }) => ids)).toContain(claimsOf(finn.accessToken).sid);
 });
 
 test('after the grace the same successor is not given again', async () => {
