@@ -5,6 +5,7 @@
 import { version } from '../package.json';
 import { createApp } from './app.ts';
 import type { Config } from './config.ts';
+import { durabilityDangers } from './db/durability.ts';
 import { exposition } from './http/health.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { BODY_CUT_BYTES } from './limits.ts';
@@ -27,6 +28,7 @@ export async function serve(config: Config, { worker = false }: ServeOptions = {
   for (const warning of config.warnings) log.warn({ event: 'risky' }, warning);
 
   const services = await openServices(config, log);
+  for (const danger of await durabilityDangers(services.db)) log.warn({ event: 'risky' }, danger);
   let stop: (drained: Promise<void>) => Promise<void>;
   try {
     stop = listen(services, config, log, worker, terminal);
@@ -69,12 +71,17 @@ function listen(services: Services, config: Config, log: Log, worker: boolean, t
           reusePort: worker,
           development: false,
           fetch: (request) =>
-            new URL(request.url).pathname === '/metrics' ? exposition(request, services.metrics, services.db, services.redis) : new Response(null, { status: 404 }),
+            new URL(request.url).pathname === '/metrics'
+              ? exposition(request, services.metrics, services.db, services.redis)
+              : new Response(null, { status: 404 }),
         })
       : undefined;
 
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`;
-  log.info({ event: 'listening', url, ...(metrics ? { metricsUrl: `http://${config.host}:${metrics.port}/metrics` } : {}), pid: process.pid, version }, 'listening');
+  log.info(
+    { event: 'listening', url, ...(metrics ? { metricsUrl: `http://${config.host}:${metrics.port}/metrics` } : {}), pid: process.pid, version },
+    'listening',
+  );
   if (terminal) process.stdout.write(banner(url, config));
 
   return async (drained) => {

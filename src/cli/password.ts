@@ -34,7 +34,8 @@ function ask(prompt: string): Promise<string> {
       for (const character of chunk) {
         if (character === '\r' || character === '\n') {
           finish();
-          return done(text);
+          done(text);
+          return;
         }
         if (character === '\u0003') {
           finish();

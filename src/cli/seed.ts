@@ -29,8 +29,8 @@ export function seedCommand(args: string[]): Promise<number> {
   return withServices(async (services, config) => {
     if (!options.force) {
       if (config.production) throw new Error('seed makes people with a known password, which is refused in production without --force');
-      const [{ exists }] = (await services.db.sql<{ exists: boolean }>`select exists (select from users where deleted_at is null) as exists`) as [{ exists: boolean }];
-      if (exists) throw new Error('there are users already; seed adds to them only with --force');
+      const [row] = await services.db.sql<{ peopled: boolean }>`select exists (select from users where deleted_at is null) as peopled`;
+      if (row?.peopled) throw new Error('there are users already; seed adds to them only with --force');
     }
     const people = await makePeople(services, users);
     const roomIds = await makeRooms(services, people, rooms);
@@ -59,7 +59,16 @@ async function makeRooms({ db }: Services, people: readonly Person[], count: num
   for (let at = 0; at < count; at++) {
     const id = Bun.randomUUIDv7();
     const creatorId = memberIds[at % memberIds.length]!;
-    const { outcome } = await changes.create({ id, creatorId, name: `Room ${at + 1}`, description: '', visibility: 'private', memberIds, memberUsernames: [], at: null });
+    const { outcome } = await changes.create({
+      id,
+      creatorId,
+      name: `Room ${at + 1}`,
+      description: '',
+      visibility: 'private',
+      memberIds,
+      memberUsernames: [],
+      at: null,
+    });
     if (outcome !== 'done') throw new Error(`a room could not be made: ${outcome}`);
     ids.push(id);
   }
@@ -74,7 +83,15 @@ async function sendMessages({ writer }: Services, people: readonly Person[], roo
   const outcomes = await inBatches(numbers, AT_ONCE * 4, async (at) => {
     const content = `${OPENINGS[at % OPENINGS.length]}: ${SUBJECTS[Math.floor(at / OPENINGS.length) % SUBJECTS.length]} (${at + 1})`;
     const senderId = people[(at * 7) % people.length]!.id;
-    const { outcome } = await writer.write({ id: Bun.randomUUIDv7(), roomId: rooms[at % rooms.length]!, senderId, clientMessageId: null, content, replyTo: null, at: null });
+    const { outcome } = await writer.write({
+      id: Bun.randomUUIDv7(),
+      roomId: rooms[at % rooms.length]!,
+      senderId,
+      clientMessageId: null,
+      content,
+      replyTo: null,
+      at: null,
+    });
     return outcome;
   });
   return outcomes.filter((outcome) => outcome === 'stored').length;
@@ -82,7 +99,9 @@ async function sendMessages({ writer }: Services, people: readonly Person[], roo
 
 /** Mode 600: these open the accounts. */
 async function writeTokens({ sessions }: Services, people: readonly Person[], path: string): Promise<void> {
-  const lines = await inBatches(people, AT_ONCE, async ({ id, username }) => JSON.stringify({ id, username, accessToken: (await sessions.mint(id)).accessToken }));
+  const lines = await inBatches(people, AT_ONCE, async ({ id, username }) =>
+    JSON.stringify({ id, username, accessToken: (await sessions.mint(id)).accessToken }),
+  );
   const file = await open(path, 'w', 0o600);
   try {
     await file.writeFile(`${lines.join('\n')}\n`);

@@ -11,7 +11,11 @@ type Options = NonNullable<ParseArgsConfig['options']>;
 type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>['values'];
 
 /** Options, and exactly the positional arguments that `names` lists. Throws UsageError. */
-export function readArgs<const O extends Options, const N extends readonly string[]>(args: string[], options: O, names: N): { options: Parsed<O>; positionals: { [K in keyof N]: string } } {
+export function readArgs<const O extends Options, const N extends readonly string[]>(
+  args: string[],
+  options: O,
+  names: N,
+): { options: Parsed<O>; positionals: { [K in keyof N]: string } } {
   let parsed: { values: unknown; positionals: string[] };
   try {
     parsed = parseArgs({ args, options, allowPositionals: true, strict: true });

@@ -201,17 +201,20 @@ describe('a database that', () => {
       while (running) {
         await client.sql`select pg_sleep(0.001)`.then(
           () => answered++,
-          () => {},
+          () => Bun.sleep(1),
         );
       }
     });
-    for (let round = 0; round < 10; round++) {
-      await killer.sql`select count(pg_terminate_backend(pid)) from pg_stat_activity where pid <> pg_backend_pid() and datname = 'parlour' and pid % 2 = ${round % 2}`;
-      const before = answered;
-      await until('answers after the storm', () => answered > before + 50, 3_000);
+    try {
+      for (let round = 0; round < 10; round++) {
+        await killer.sql`select count(pg_terminate_backend(pid)) from pg_stat_activity where pid <> pg_backend_pid() and datname = 'parlour' and pid % 2 = ${round % 2}`;
+        const before = answered;
+        await until('answers after the storm', () => answered > before + 50, 3_000);
+      }
+    } finally {
+      running = false;
+      await Promise.all(workers);
     }
-    running = false;
-    await Promise.all(workers);
     expect(client.stats().inFlight).toBe(0);
   }, 60_000);
 });
