@@ -39,6 +39,6 @@ export function createApp(services: Services): AnyElysia {
     .use(messageRoutes(messages, search, door))
     .use(socketRoutes(gateway, door.addressOf))
     .use(healthRoutes({ config, db, redis, metrics, pending, draining: () => gateway.draining }))
-    .use(errorPages());
-  return config.docs ? app.use(docsRoutes({ app: () => app, version, socketReference })) : app;
+    .use(errorPages(config));
+  return config.docs ? app.use(docsRoutes({ config, app: () => app, version, socketReference })) : app;
 }

@@ -72,7 +72,7 @@ function listen(services: Services, config: Config, log: Log, worker: boolean, t
           development: false,
           fetch: (request) =>
             new URL(request.url).pathname === '/metrics'
-              ? exposition(request, services.metrics, services.db, services.redis)
+              ? exposition(request, services)
               : new Response(null, { status: 404 }),
         })
       : undefined;

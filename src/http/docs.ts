@@ -2,7 +2,9 @@
 import { Elysia, type AnyElysia } from 'elysia';
 import { swagger } from '@elysiajs/swagger';
 import { ERRORS, type ErrorCode, notFound } from '../errors.ts';
-import { baseHeaders, requestIdOf } from './headers.ts';
+import type { Config } from '../config.ts';
+import { answerHeaders } from './headers.ts';
+import { DOC, type RouteDoc } from './door.ts';
 import { openApiOf, type Skeleton } from './openapi.ts';
 import { problemResponse } from './problems.ts';
 
@@ -21,13 +23,12 @@ const page = (title: string, body: string, head = '') =>
 const STYLE =
   '<style>body{font:16px/1.6 system-ui,sans-serif;max-width:50rem;margin:3rem auto;padding:0 1rem}code,pre{font:14px/1.5 ui-monospace,monospace}pre{background:#8881;padding:.6rem;overflow:auto}table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}</style>';
 
-const html = (request: Request, text: string) =>
-  new Response(text, { headers: { ...baseHeaders(requestIdOf(request)), 'content-type': 'text/html; charset=utf-8', 'content-security-policy': CSP } });
+type Headers = ReturnType<typeof answerHeaders>;
 
-function missing(request: Request): Response {
-  const requestId = requestIdOf(request);
-  return problemResponse(notFound(), requestId, baseHeaders(requestId));
-}
+const html = (headers: Headers, text: string) =>
+  new Response(text, { headers: { ...headers, 'content-type': 'text/html; charset=utf-8', 'content-security-policy': CSP } });
+
+const missing = (headers: Headers) => problemResponse(notFound(), headers['x-request-id'], headers);
 
 const REFERENCE = page(
   'API reference',
@@ -36,8 +37,17 @@ const REFERENCE = page(
 );
 const START = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#reference', deepLinking: true, persistAuthorization: false });";
 
+/** What the routes say of themselves, by operationId: the collector's JSON would lose what is not data. */
+const wordsOf = (app: AnyElysia): Map<string, RouteDoc> =>
+  new Map(
+    app.routes.flatMap(({ hooks }) => {
+      const doc = (hooks?.detail as { [DOC]?: RouteDoc } | undefined)?.[DOC];
+      return doc ? [[doc.operationId, doc] as const] : [];
+    }),
+  );
+
 /** `app` is what is documented; `socketReference` the inner HTML of the protocol's page. */
-export function docsRoutes({ app, version, socketReference }: { app: () => AnyElysia; version: string; socketReference: string }) {
+export function docsRoutes({ config, app, version, socketReference }: { config: Config; app: () => AnyElysia; version: string; socketReference: string }) {
   let document: string | undefined;
 
   /** Made once, at the first asking: most servers are never asked. */
@@ -47,37 +57,39 @@ export function docsRoutes({ app, version, socketReference }: { app: () => AnyEl
     // With the Host that was let in just now, because the front door asks for one here too.
     const response = await collector.handle(new Request('http://localhost/skeleton/json', { headers: { host: asked.headers.get('host') ?? '' } }));
     if (!response.ok) throw new Error(`The paths could not be collected: ${response.status}`);
-    document = JSON.stringify(openApiOf((await response.json()) as Skeleton, version));
+    document = JSON.stringify(openApiOf((await response.json()) as Skeleton, wordsOf(app()), version));
     return document;
   }
 
   return new Elysia({ name: 'docs' })
     .get(
       '/openapi.json',
-      async ({ request }) => new Response(await openApi(request), { headers: { ...baseHeaders(requestIdOf(request)), 'content-type': 'application/json' } }),
+      async ({ request }) => new Response(await openApi(request), { headers: { ...answerHeaders(request, config), 'content-type': 'application/json' } }),
     )
-    .get('/docs', ({ request }) => html(request, REFERENCE))
-    .get('/docs/socket', ({ request }) => html(request, page('Socket protocol', socketReference, STYLE)))
+    .get('/docs', ({ request }) => html(answerHeaders(request, config), REFERENCE))
+    .get('/docs/socket', ({ request }) => html(answerHeaders(request, config), page('Socket protocol', socketReference, STYLE)))
     .get('/docs/:asset', ({ request, params: { asset } }) => {
-      const headers = { ...baseHeaders(requestIdOf(request)), 'cache-control': 'public, max-age=3600' };
+      const own = answerHeaders(request, config);
+      const headers = { ...own, 'cache-control': 'public, max-age=3600' };
       if (asset === 'start.js') return new Response(START, { headers: { ...headers, 'content-type': ASSETS['swagger-ui-bundle.js']! } });
       const type = Object.hasOwn(ASSETS, asset) ? ASSETS[asset]! : undefined;
       return type
         ? new Response(Bun.file(new URL(import.meta.resolve(`swagger-ui-dist/${asset}`))), { headers: { ...headers, 'content-type': type } })
-        : missing(request);
+        : missing(own);
     });
 }
 
 /** `type` of a problem is a path of the server itself: here is what it leads to. */
-export const errorPages = () =>
+export const errorPages = (config: Config) =>
   new Elysia({ name: 'errors' }).get('/errors/:code', ({ request, params: { code } }) => {
-    if (!Object.hasOwn(ERRORS, code)) return missing(request);
+    const headers = answerHeaders(request, config);
+    if (!Object.hasOwn(ERRORS, code)) return missing(headers);
     const { status, title, temporary, closes } = ERRORS[code as ErrorCode];
     const again = temporary
       ? 'The same request may succeed later: wait for <code>Retry-After</code> and repeat it.'
       : 'The same request will fail again until something changes.';
     return html(
-      request,
+      headers,
       page(
         code,
         `<h1><code>${code}</code></h1><p>${title}.</p><p>HTTP status ${status}; a socket that it ends is closed with ${closes}.</p><p>${again}</p><p><a href="/docs">API reference</a></p>`,

@@ -33,6 +33,13 @@ export function allowPreflight(request: Request, headers: Record<string, string>
   headers['access-control-max-age'] = '600';
 }
 
+/** The headers of an answer outside the door: its id is in `x-request-id`. */
+export function answerHeaders(request: Request, config: Pick<Config, 'origins'>): Record<string, string> & { 'x-request-id': string } {
+  const headers = { ...baseHeaders(requestIdOf(request)) } as Record<string, string> & { 'x-request-id': string };
+  allowOrigin(request, config, headers);
+  return headers;
+}
+
 export function baseHeaders(requestId: string): Record<string, string> {
   return { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-request-id': requestId };
 }

@@ -5,7 +5,7 @@ import type { Database } from '../db/client.ts';
 import { AppError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Redis } from '../redis.ts';
-import { baseHeaders, requestIdOf } from './headers.ts';
+import { answerHeaders } from './headers.ts';
 import { problemResponse } from './problems.ts';
 
 /** An orchestrator waits about this long for an answer. */
@@ -36,10 +36,10 @@ export function healthRoutes({ config, db, redis, metrics, pending, draining }: 
   }
 
   const json = (request: Request, value: unknown) =>
-    new Response(JSON.stringify(value), { headers: { ...baseHeaders(requestIdOf(request)), 'content-type': 'application/json' } });
+    new Response(JSON.stringify(value), { headers: { ...answerHeaders(request, config), 'content-type': 'application/json' } });
   const fail = (request: Request, error: AppError) => {
-    const requestId = requestIdOf(request);
-    return problemResponse(error, requestId, baseHeaders(requestId));
+    const headers = answerHeaders(request, config);
+    return problemResponse(error, headers['x-request-id'], headers);
   };
 
   const app = new Elysia({ name: 'health' })
@@ -50,14 +50,19 @@ export function healthRoutes({ config, db, redis, metrics, pending, draining }: 
       const state = redis === null ? 'none' : redis.ready ? 'ok' : 'down';
       return json(request, { status: state === 'down' ? 'degraded' : 'ok', postgres: 'ok', redis: state });
     });
-  return config.metrics && config.metricsPort === undefined ? app.get('/metrics', async ({ request }) => exposition(request, metrics, db, redis)) : app;
+  return config.metrics && config.metricsPort === undefined
+    ? app.get('/metrics', async ({ request }) => exposition(request, { config, metrics, db, redis }))
+    : app;
 }
 
 /** Prometheus' text format, with what is sampled at the moment of asking. */
-export async function exposition(request: Request, metrics: Metrics, db: Database, redis: Redis | null): Promise<Response> {
+export async function exposition(
+  request: Request,
+  { config, metrics, db, redis }: Pick<HealthPorts, 'config' | 'metrics' | 'db' | 'redis'>,
+): Promise<Response> {
   const { inFlight, pool } = db.stats();
   metrics.pool.set({ state: 'in_flight' }, inFlight);
   metrics.pool.set({ state: 'connections' }, pool);
   metrics.redis.set(redis === null ? -1 : redis.ready ? 1 : 0);
-  return new Response(await metrics.registry.metrics(), { headers: { ...baseHeaders(requestIdOf(request)), 'content-type': metrics.registry.contentType } });
+  return new Response(await metrics.registry.metrics(), { headers: { ...answerHeaders(request, config), 'content-type': metrics.registry.contentType } });
 }

@@ -6,7 +6,7 @@ import type { Server } from 'bun';
 import { Elysia } from 'elysia';
 import { AppError } from '../errors.ts';
 import { readQuery } from '../http/body.ts';
-import { baseHeaders, requestIdOf } from '../http/headers.ts';
+import { answerHeaders } from '../http/headers.ts';
 import { problemResponse } from '../http/problems.ts';
 import { Connection, type Opening } from './connection.ts';
 import type { Gateway } from './gateway.ts';
@@ -63,8 +63,8 @@ export function socketRoutes(gateway: Gateway, addressOf: AddressOf) {
   }
 
   function refuse(request: Request, error: AppError, more: Record<string, string> = {}): Response {
-    const requestId = requestIdOf(request);
-    return problemResponse(error, requestId, { ...baseHeaders(requestId), ...more });
+    const headers = answerHeaders(request, config);
+    return problemResponse(error, headers['x-request-id'], Object.assign(headers, more));
   }
 
   async function upgrade({ request, server, params }: Context): Promise<Response | undefined> {
@@ -91,8 +91,7 @@ export function socketRoutes(gateway: Gateway, addressOf: AddressOf) {
     return refuse(request, needed, asksFor);
   }
 
-  const hidden = { detail: { hide: true } };
   return new Elysia({ name: 'sockets' })
-    .get('/ws', (context) => upgrade(context as unknown as Context), hidden)
-    .get('/ws/chat/:roomId', (context) => upgrade(context as unknown as Context), hidden);
+    .get('/ws', (context) => upgrade(context as unknown as Context))
+    .get('/ws/chat/:roomId', (context) => upgrade(context as unknown as Context));
 }

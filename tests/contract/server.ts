@@ -29,7 +29,13 @@ export async function startServer(env: Record<string, string> = {}): Promise<Ser
   const lines: string[] = [];
   const config = readConfig({ DATABASE_URL: url, JWT_SECRET: SECRET, RATE_LIMITS: 'false', DATABASE_POOL: '4', ...env });
   const services = opened.use(await openServices(config, createLog({ level: 'debug', to: { write: (line: string) => void lines.push(line) } })));
-  const app = createApp(services).listen({ hostname: '127.0.0.1', port: 0, reusePort: false, maxRequestBodySize: BODY_CUT_BYTES });
+  const app = createApp(services).listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    reusePort: false,
+    maxRequestBodySize: BODY_CUT_BYTES,
+    websocket: services.gateway.handlers,
+  } as never);
   opened.defer(() => void app.server?.stop(true));
   const { sql } = opened.use(openDatabase({ url, pool: 2, deadlineMs: 10_000 }));
   const client = clientOf(`http://127.0.0.1:${app.server!.port}`);
