@@ -1,6 +1,6 @@
 /** Accounts' ways in: what is sent to sign in, and what comes back. Shapes only. */
 import { type Static, t } from 'elysia';
-import { Email, GivenPassword, Id, NewPassword, PersonName, Time, User, Username, paging } from '../users/model.ts';
+import { Email, GivenPassword, Id, Integer, NewPassword, PersonName, Time, User, Username, paging } from '../users/model.ts';
 
 export const Tokens = t.Object(
   {
@@ -8,7 +8,7 @@ export const Tokens = t.Object(
     refreshToken: t.String(),
     tokenType: t.Unsafe<'Bearer'>({ type: 'string', enum: ['Bearer'] }),
     /** Seconds. */
-    expiresIn: t.Integer(),
+    expiresIn: Integer(),
   },
   { $id: 'Tokens' },
 );
@@ -40,6 +40,6 @@ export const Refresh = t.Object({ refreshToken: t.String() });
 export const Verify = t.Object({ token: t.String() });
 export const Verified = t.Object({ userId: Id, sessionId: Id, expiresAt: Time }, { $id: 'Verified' });
 export type Verified = Static<typeof Verified>;
-export const Ticket = t.Object({ ticket: t.String(), expiresIn: t.Integer() }, { $id: 'Ticket' });
+export const Ticket = t.Object({ ticket: t.String(), expiresIn: Integer() }, { $id: 'Ticket' });
 export type Ticket = Static<typeof Ticket>;
 export const ListSessions = t.Object({ ...paging, total: t.Optional(t.Boolean()) });

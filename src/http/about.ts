@@ -3,22 +3,23 @@ import { Elysia, t } from 'elysia';
 import type { Counts } from '../cache.ts';
 import type { Database } from '../db/client.ts';
 import { BODY_BYTES, CONTENT_LENGTH, EVENTS_MAX, FRAME_BYTES, PAGE_MAX, REPLAY_EVENTS, ROOMS_PER_SUBSCRIBE, SEARCH_LENGTH, UNANSWERED } from '../limits.ts';
+import { Integer } from '../users/model.ts';
 import type { Door } from './door.ts';
 
 const Limits = t.Object({
-  bodyBytes: t.Integer(),
-  frameBytes: t.Integer(),
-  contentLength: t.Integer(),
-  searchLength: t.Integer(),
-  pageItems: t.Integer(),
-  eventsPerPage: t.Integer(),
-  roomsPerSocket: t.Integer(),
-  roomsPerSubscribe: t.Integer(),
-  unanswered: t.Integer(),
-  replay: t.Integer(),
+  bodyBytes: Integer(),
+  frameBytes: Integer(),
+  contentLength: Integer(),
+  searchLength: Integer(),
+  pageItems: Integer(),
+  eventsPerPage: Integer(),
+  roomsPerSocket: Integer(),
+  roomsPerSubscribe: Integer(),
+  unanswered: Integer(),
+  replay: Integer(),
 });
 const About = t.Object({ name: t.String(), version: t.String(), limits: Limits }, { $id: 'About' });
-const Stats = t.Object({ users: t.Integer(), rooms: t.Integer(), messages: t.Integer(), asOf: t.String({ format: 'date-time' }) }, { $id: 'Stats' });
+const Stats = t.Object({ users: Integer(), rooms: Integer(), messages: Integer(), asOf: t.String({ format: 'date-time' }) }, { $id: 'Stats' });
 
 /** Messages are counted on their rooms' rows, so the totals read people and rooms, never messages. */
 const TOTALS = {

@@ -65,7 +65,6 @@ export const EXAMPLES: Record<string, unknown> = {
   address: '203.0.113.7',
   highlights: [[0, 5]],
   items: [],
-  limits: { contentLength: 4000 },
 };
 
 /** Shapes that no answer of a route names. */

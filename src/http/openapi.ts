@@ -5,7 +5,7 @@
  */
 import type { TSchema } from 'elysia';
 import { ERRORS, ISSUE_CODES, type ErrorCode } from '../errors.ts';
-import { DOC, type RouteDoc } from './door.ts';
+import type { RouteDoc } from './door.ts';
 import { EXAMPLES, OUTSIDE, type Operation, SCHEMAS } from './openapi-words.ts';
 
 type Json = Record<string, unknown>;
@@ -47,7 +47,9 @@ export function schemaOf(schema: TSchema | Json, inline = false): Json {
 
 /** An example of a shape, by the names of its fields. */
 function exampleOf(schema: Json, name = ''): unknown {
-  if (name in EXAMPLES) return EXAMPLES[name];
+  if (name in EXAMPLES && (EXAMPLES[name] !== null || schema['nullable'])) return EXAMPLES[name];
+  if (schema['format'] === 'uuid') return EXAMPLES['id'];
+  if (Array.isArray(schema['anyOf'])) return exampleOf(schema['anyOf'][0] as Json, name);
   if (schema['type'] === 'object') {
     return Object.fromEntries(Object.entries((schema['properties'] ?? {}) as Record<string, Json>).map(([key, inner]) => [key, exampleOf(inner, key)]));
   }
@@ -155,12 +157,12 @@ const outside = ({ fails, ...operation }: Operation): Json => ({
 });
 
 /** The whole document. Throws when a route has no words: an undocumented one must not be served unnoticed. */
-export function openApiOf(skeleton: Skeleton, version: string): Json {
+export function openApiOf(skeleton: Skeleton, docs: ReadonlyMap<string, RouteDoc>, version: string): Json {
   const shapes = new Map<string, Json>();
   const paths: Record<string, Json> = {};
   for (const [path, methods] of Object.entries(skeleton.paths ?? {})) {
     for (const [method, found] of Object.entries(methods)) {
-      const doc = (found as Record<string, unknown>)[DOC] as RouteDoc | undefined;
+      const doc = docs.get((found as { operationId: string }).operationId);
       const words = OUTSIDE[`${method} ${path}`];
       if (!doc && !words) throw new Error(`${method} ${path} has no documentation`);
       if (doc) for (const shape of Object.values(doc.spec.answers)) named(shape, shapes);

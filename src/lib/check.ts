@@ -10,7 +10,6 @@ import { type Issue, type IssueCode, invalid, issue } from '../errors.ts';
 /** The part of JSON Schema that the models use. `blank: false` refuses what `trim()` leaves empty; `nullable` lets null through. */
 export type Shape = {
   type?: string;
-  anyOf?: readonly Shape[];
   properties?: Record<string, Shape>;
   required?: string[];
   items?: Shape;
@@ -103,11 +102,7 @@ function checkNumber(shape: Shape, value: number, pointer: string, found: Issue[
   return value === 0 ? 0 : value;
 }
 
-/** Elysia's `t.Integer` is a union of a number and its text; texts are never numbers here. */
-const plain = (shape: Shape): Shape => (shape.type === undefined ? (shape.anyOf?.find((option) => option.type === 'integer') ?? shape) : shape);
-
-function checkValue(given: Shape, value: unknown, pointer: string, found: Issue[]): unknown {
-  const shape = plain(given);
+function checkValue(shape: Shape, value: unknown, pointer: string, found: Issue[]): unknown {
   const wrong = () =>
     void found.push(
       issue(pointer, 'type', `must be ${shape.type === 'integer' || shape.type === 'object' || shape.type === 'array' ? 'an' : 'a'} ${shape.type}`),
@@ -158,8 +153,7 @@ export function check<T>(shape: Shape, value: unknown, pointer = ''): T {
 }
 
 /** The value that a query parameter's text stands for, before `check`: integers are digits only, lists are comma-separated. */
-function readParameter(given: Shape, text: string): unknown {
-  const shape = plain(given);
+function readParameter(shape: Shape, text: string): unknown {
   switch (shape.type) {
     case 'integer':
       return /^\d+$/.test(text) ? Number(text) : text;

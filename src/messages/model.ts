@@ -2,13 +2,13 @@
 import { type Static, t } from 'elysia';
 import { CLIENT_MESSAGE_ID_LENGTH, CONTAINS_MIN, CONTENT_LENGTH, EVENTS_MAX, PAGE_MAX, SEARCH_LENGTH } from '../limits.ts';
 import type { Event } from '../events.ts';
-import { Id, PublicUser, Time, paging, total } from '../users/model.ts';
+import { Id, Integer, PublicUser, Time, paging, total } from '../users/model.ts';
 
 export const Message = t.Object(
   {
     id: Id,
     roomId: Id,
-    seq: t.Integer(),
+    seq: Integer(),
     sender: PublicUser,
     content: t.String(),
     replyTo: t.Unsafe<string | null>({ type: 'string', format: 'uuid', nullable: true }),
@@ -35,32 +35,32 @@ export type SendMessage = Static<typeof SendMessage>;
 export const EditMessage = t.Object({ content: Content });
 
 /** `seq` from 0. */
-const Seq = t.Integer({ minimum: 0 });
+const Seq = Integer({ minimum: 0 });
 
 export const ReadHistory = t.Object({
   before: t.Optional(Seq),
   after: t.Optional(Seq),
   around: t.Optional(Seq),
-  limit: t.Optional(t.Integer({ minimum: 1, maximum: PAGE_MAX })),
+  limit: t.Optional(Integer({ minimum: 1, maximum: PAGE_MAX })),
 });
 export type ReadHistory = Static<typeof ReadHistory>;
 export const History = t.Object(
-  { items: t.Array(Message), hasBefore: t.Boolean(), hasAfter: t.Boolean(), epoch: t.String(), lastSeq: t.Integer() },
+  { items: t.Array(Message), hasBefore: t.Boolean(), hasAfter: t.Boolean(), epoch: t.String(), lastSeq: Integer() },
   { $id: 'History' },
 );
 export type History = Static<typeof History>;
 
-export const ReadEvents = t.Object({ after: t.Optional(Seq), limit: t.Optional(t.Integer({ minimum: 1, maximum: EVENTS_MAX })) });
+export const ReadEvents = t.Object({ after: t.Optional(Seq), limit: t.Optional(Integer({ minimum: 1, maximum: EVENTS_MAX })) });
 export type ReadEvents = Static<typeof ReadEvents>;
 
 export const EventsPage = t.Object(
-  { items: t.Array(t.Unsafe<Event>({ $ref: '#/components/schemas/Event' })), epoch: t.String(), lastSeq: t.Integer() },
+  { items: t.Array(t.Unsafe<Event>({ $ref: '#/components/schemas/Event' })), epoch: t.String(), lastSeq: Integer() },
   { $id: 'EventsPage' },
 );
 export type EventsPage = Static<typeof EventsPage>;
 
 export const MarkRead = t.Object({ seq: Seq });
-export const ReadState = t.Object({ readSeq: t.Integer(), unread: t.Integer() }, { $id: 'ReadState' });
+export const ReadState = t.Object({ readSeq: Integer(), unread: Integer() }, { $id: 'ReadState' });
 export type ReadState = Static<typeof ReadState>;
 
 export const FindMessages = t.Object({

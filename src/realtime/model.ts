@@ -7,12 +7,12 @@ import type { RateName } from '../config.ts';
 import { ROOMS_PER_SUBSCRIBE } from '../limits.ts';
 import { ClientMessageId, EditMessage, MarkRead, Message, SendMessage } from '../messages/model.ts';
 import { Member, Room } from '../rooms/model.ts';
-import { Id, Time, User } from '../users/model.ts';
+import { Id, Integer, Time, User } from '../users/model.ts';
 
 /** The subprotocol; a client that names none gets it as well. */
 export const PROTOCOL = 'chat.v1';
 
-const Wanted = t.Object({ roomId: Id, after: t.Optional(t.Integer({ minimum: 0 })), epoch: t.Optional(t.String({ maxLength: 256 })) });
+const Wanted = t.Object({ roomId: Id, after: t.Optional(Integer({ minimum: 0 })), epoch: t.Optional(t.String({ maxLength: 256 })) });
 export type Wanted = Static<typeof Wanted>;
 
 /** What a client says, by `type`. Each may carry an `id`, which its answer repeats. */
@@ -51,22 +51,22 @@ export type GapReason = (typeof GAP_REASONS)[number];
 
 const literal = <T extends string>(value: T) => t.Unsafe<T>({ type: 'string', enum: [value] });
 const oneOf = <T extends string>(...values: T[]) => t.Unsafe<T>({ type: 'string', enum: values });
-const durable = { roomId: Id, seq: t.Integer({ minimum: 1 }), at: Time, actorId: t.Unsafe<string | null>({ type: 'string', format: 'uuid', nullable: true }) };
+const durable = { roomId: Id, seq: Integer({ minimum: 1 }), at: Time, actorId: t.Unsafe<string | null>({ type: 'string', format: 'uuid', nullable: true }) };
 const LeaveReasons = oneOf('left', 'removed', 'deleted');
 
 export const SocketProblem = t.Object({
   type: t.String(),
   title: t.String(),
-  status: t.Integer(),
+  status: Integer(),
   code: t.String(),
   detail: t.String(),
   requestId: t.String(),
   temporary: t.Boolean(),
   errors: t.Optional(t.Array(t.Object({ pointer: t.String(), code: t.String(), message: t.String() }))),
-  retryAfterMs: t.Optional(t.Integer()),
+  retryAfterMs: t.Optional(Integer()),
 });
 
-const ReadyRoom = t.Object({ roomId: Id, epoch: t.String(), lastSeq: t.Integer(), readSeq: t.Integer() });
+const ReadyRoom = t.Object({ roomId: Id, epoch: t.String(), lastSeq: Integer(), readSeq: Integer() });
 /** A room as `ready` lists it. */
 export type ReadyRoom = Static<typeof ReadyRoom>;
 
@@ -78,14 +78,14 @@ export const FRAMES = {
   hello: t.Object({
     type: literal('hello'),
     connectionId: t.String(),
-    heartbeatMs: t.Integer(),
+    heartbeatMs: Integer(),
     limits: t.Object({
-      frameBytes: t.Integer(),
-      contentLength: t.Integer(),
-      roomsPerSocket: t.Integer(),
-      roomsPerSubscribe: t.Integer(),
-      unanswered: t.Integer(),
-      replay: t.Integer(),
+      frameBytes: Integer(),
+      contentLength: Integer(),
+      roomsPerSocket: Integer(),
+      roomsPerSubscribe: Integer(),
+      unanswered: Integer(),
+      replay: Integer(),
     }),
   }),
   ready: t.Object({
@@ -99,21 +99,21 @@ export const FRAMES = {
   ok: t.Object({
     type: literal('ok'),
     id: AnswerId,
-    seq: t.Optional(t.Integer()),
+    seq: t.Optional(Integer()),
     message: t.Optional(Message),
     duplicate: t.Optional(t.Boolean()),
-    readSeq: t.Optional(t.Integer()),
-    unread: t.Optional(t.Integer()),
+    readSeq: t.Optional(Integer()),
+    unread: t.Optional(Integer()),
     expiresAt: t.Optional(Time),
   }),
   error: t.Object({ type: literal('error'), id: t.Optional(AnswerId), error: SocketProblem }),
-  synced: t.Object({ type: literal('synced'), roomId: Id, epoch: t.String(), seq: t.Integer() }),
+  synced: t.Object({ type: literal('synced'), roomId: Id, epoch: t.String(), seq: Integer() }),
   gap: t.Object({
     type: literal('gap'),
     roomId: Id,
     epoch: t.String(),
-    from: t.Integer(),
-    to: t.Integer(),
+    from: Integer(),
+    to: Integer(),
     reason: t.Unsafe<GapReason>({ type: 'string', enum: GAP_REASONS }),
     fetch: t.String(),
   }),
@@ -130,20 +130,20 @@ export const FRAMES = {
     changes: t.Partial(t.Pick(Room, ['name', 'description', 'visibility', 'ownerId'])),
   }),
   'room.added': t.Object({ type: literal('room.added'), roomId: Id, room: Room }),
-  'room.removed': t.Object({ type: literal('room.removed'), roomId: Id, seq: t.Optional(t.Integer()), reason: LeaveReasons }),
-  'read.updated': t.Object({ type: literal('read.updated'), roomId: Id, userId: Id, readSeq: t.Integer() }),
+  'room.removed': t.Object({ type: literal('room.removed'), roomId: Id, seq: t.Optional(Integer()), reason: LeaveReasons }),
+  'read.updated': t.Object({ type: literal('read.updated'), roomId: Id, userId: Id, readSeq: Integer() }),
   typing: t.Object({ type: literal('typing'), roomId: Id, userId: Id, active: t.Boolean() }),
   presence: t.Object({
     type: literal('presence'),
     roomId: Id,
-    count: t.Integer(),
+    count: Integer(),
     online: t.Optional(t.Array(Id)),
     offline: t.Optional(t.Array(Id)),
   }),
-  ping: t.Object({ type: literal('ping'), heads: t.Optional(t.Record(t.String(), t.Integer())) }),
+  ping: t.Object({ type: literal('ping'), heads: t.Optional(t.Record(t.String(), Integer())) }),
   pong: t.Object({ type: literal('pong'), id: t.Optional(AnswerId) }),
-  'token.expiring': t.Object({ type: literal('token.expiring'), inMs: t.Integer() }),
-  reconnect: t.Object({ type: literal('reconnect'), afterMs: t.Integer() }),
+  'token.expiring': t.Object({ type: literal('token.expiring'), inMs: Integer() }),
+  reconnect: t.Object({ type: literal('reconnect'), afterMs: Integer() }),
 } as const;
 export type FrameType = keyof typeof FRAMES;
 

@@ -2,7 +2,7 @@
 import { type Static, t } from 'elysia';
 import { DESCRIPTION_LENGTH, INITIAL_MEMBERS, INVITE_USES_MAX, ROOM_NAME_LENGTH } from '../limits.ts';
 import { Message } from '../messages/model.ts';
-import { Id, PublicUser, Time, paging, total } from '../users/model.ts';
+import { Id, Integer, PublicUser, Time, paging, total } from '../users/model.ts';
 
 export type { Page, CountedPage, Caller, PublicUser } from '../users/model.ts';
 
@@ -11,7 +11,7 @@ const Role = t.Unsafe<'owner' | 'moderator' | 'member'>({ type: 'string', enum: 
 export const GivenRole = t.Unsafe<'moderator' | 'member'>({ type: 'string', enum: ['moderator', 'member'] });
 const Visibility = t.Unsafe<'private' | 'public'>({ type: 'string', enum: ['private', 'public'] });
 
-export const Member = t.Object({ user: PublicUser, role: Role, readSeq: t.Integer(), joinedAt: Time }, { $id: 'Member' });
+export const Member = t.Object({ user: PublicUser, role: Role, readSeq: Integer(), joinedAt: Time }, { $id: 'Member' });
 export type Member = Static<typeof Member>;
 
 export const Room = t.Object(
@@ -24,14 +24,14 @@ export const Room = t.Object(
     ownerId: t.Unsafe<string | null>({ type: 'string', format: 'uuid', nullable: true }),
     peer: t.Unsafe<PublicUser | null>({ ...PublicUser, nullable: true }),
     epoch: t.String(),
-    lastSeq: t.Integer(),
-    memberCount: t.Integer(),
-    messageCount: t.Integer(),
+    lastSeq: Integer(),
+    memberCount: Integer(),
+    messageCount: Integer(),
     createdAt: Time,
     updatedAt: Time,
     lastActivityAt: Time,
     me: t.Unsafe<{ role: Member['role']; readSeq: number; unread: number } | null>({
-      ...t.Object({ role: Role, readSeq: t.Integer(), unread: t.Integer() }),
+      ...t.Object({ role: Role, readSeq: Integer(), unread: Integer() }),
       nullable: true,
     }),
     lastMessage: t.Unsafe<Message | null>({ ...Message, nullable: true }),
@@ -45,7 +45,7 @@ export const Invite = t.Object(
     code: t.String(),
     roomId: Id,
     maxUses: t.Unsafe<number | null>({ type: 'integer', nullable: true }),
-    uses: t.Integer(),
+    uses: Integer(),
     expiresAt: t.Unsafe<string | null>({ type: 'string', format: 'date-time', nullable: true }),
     creatorId: t.Unsafe<string | null>({ type: 'string', format: 'uuid', nullable: true }),
     createdAt: Time,
@@ -93,7 +93,7 @@ export type AddMember = Static<typeof AddMember>;
 export const ChangeMember = t.Object({ role: GivenRole });
 
 export const CreateInvite = t.Object({
-  maxUses: t.Optional(t.Integer({ minimum: 1, maximum: INVITE_USES_MAX })),
+  maxUses: t.Optional(Integer({ minimum: 1, maximum: INVITE_USES_MAX })),
   expiresAt: t.Optional(Time),
 });
 export type CreateInvite = Static<typeof CreateInvite>;
@@ -102,5 +102,5 @@ export const ListPaged = t.Object({ ...paging, ...total });
 export type ListPaged = Static<typeof ListPaged>;
 
 /** What an invite tells somebody who isn't in the room yet. */
-export const Invitation = t.Object({ room: t.Object({ id: Id, name: t.String(), memberCount: t.Integer() }) }, { $id: 'Invitation' });
+export const Invitation = t.Object({ room: t.Object({ id: Id, name: t.String(), memberCount: Integer() }) }, { $id: 'Invitation' });
 export type Invitation = Static<typeof Invitation>;

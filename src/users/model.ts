@@ -2,6 +2,8 @@
 import { type Static, type TSchema, t } from 'elysia';
 import { EMAIL_LENGTH, EXCLUDED_USERS, PAGE_MAX, PASSWORD_MAX, PASSWORD_MIN, PERSON_NAME_LENGTH, USERNAME_MAX, USERNAME_MIN } from '../limits.ts';
 
+/** Elysia's own `t.Integer` is a union with its text, and texts are never numbers here. */
+export const Integer = (bounds: { minimum?: number; maximum?: number } = {}) => t.Unsafe<number>({ type: 'integer', ...bounds });
 export const Id = t.String({ format: 'uuid' });
 export const Time = t.String({ format: 'date-time' });
 const orNull = { nullable: true } as const;
@@ -33,7 +35,7 @@ export const NewPassword = t.String({ minLength: PASSWORD_MIN, maxLength: PASSWO
 export const GivenPassword = t.String();
 
 export const paging = {
-  limit: t.Optional(t.Integer({ minimum: 1, maximum: PAGE_MAX })),
+  limit: t.Optional(Integer({ minimum: 1, maximum: PAGE_MAX })),
   cursor: t.Optional(t.String({ maxLength: 1_024 })),
 };
 export const total = { total: t.Optional(t.Boolean()) };
