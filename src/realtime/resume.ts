@@ -113,7 +113,9 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
         connection.send(frames.refused(roomId, page && !feed.gone ? asError(outsider(page.standing, caller)) : notFound()));
         return sent;
       }
-      const step = plan(want, page, wasRead, left - sent);
+      // Told of a removal after this snapshot was taken: nothing of it may be sent any more.
+      const isLost = connection.lost?.has(roomId) ?? false;
+      const step: Plan = isLost ? { kind: 'unread' } : plan(want, page, wasRead, left - sent);
       if (step.kind === 'replay' && step.replay.length > 0) {
         const whole = await replayTo(connection, roomId, step.replay);
         if (!connection.open) return sent;
