@@ -35,11 +35,8 @@ export function createAuthQueries(sql: Sql) {
     /** How the sessions behind these tokens stand, in one round trip for all who ask at once. */
     standings(claims: readonly Claims[]): Promise<Standing[]> {
       return sql<Standing>`
-        select c.session_id as "sessionId", u.role, u.disabled_at is not null as disabled, coalesce(u.deleted_at is not null, false) as deleted,
-          coalesce(s.ended_at is null and s.id is not null, false) as living, coalesce(s.last_seen_at < date_trunc('minute', now()), false) as unseen
-        from unnest(${claims.map((claim) => claim.sessionId)}::uuid[], ${claims.map((claim) => claim.userId)}::uuid[]) as c(session_id, user_id)
-        left join users u on u.id = c.user_id
-        left join sessions s on s.id = c.session_id and s.user_id = c.user_id`;
+        select session_id as "sessionId", role, disabled, deleted, living, unseen
+        from session_standings(${claims.map((claim) => claim.sessionId)}::uuid[], ${claims.map((claim) => claim.userId)}::uuid[])`;
     },
 
     /** The same for one session with its whole person, read now. */
