@@ -20,6 +20,7 @@ import { createLog as createRoomLog } from './messages/log.ts';
 import { createMessageQueries } from './messages/queries.ts';
 import { createSearchQueries } from './messages/search-queries.ts';
 import { createSearch } from './messages/search-service.ts';
+import { startSearchUpkeep } from './messages/search-upkeep.ts';
 import { createMessages, createTelling } from './messages/service.ts';
 import { createWriter } from './messages/writer.ts';
 import { createMetrics } from './metrics.ts';
@@ -62,10 +63,12 @@ export async function openServices(config: Config, log: Log) {
   const limiter = createRateLimiter({ config, ...shared });
   const readLog = createRoomLog(db);
   const node = opened.use(createLive({ config, log, metrics, db, redis, readLog }));
-  const live = countingLive(node, counts);
+  const upkeep = opened.use(startSearchUpkeep({ db, log }));
+  const live = watchingWrites(node, counts, upkeep);
 
   const previous = config.jwtSecretPrevious;
-  const passwords = createPasswords({ atOnce: availableParallelism() });
+  // Workers share the cores: together they hash at most as many passwords at once as there are.
+  const passwords = createPasswords({ atOnce: Math.max(1, Math.floor(availableParallelism() / config.workers)) });
   const throttle = createThrottle({ enabled: config.rateLimits, ...shared });
   const sessions = opened.use(
     createSessions({
@@ -129,12 +132,13 @@ export async function openServices(config: Config, log: Log) {
   };
 }
 
-/** Whatever changes the number of messages is told to `live`: one place to drop their total. */
-function countingLive(live: Live, counts: { drop(key: string): void }): Live {
+/** Whatever is written about messages is told to `live`: one place to drop their total and to have the search indexes merged. */
+function watchingWrites(live: Live, counts: { drop(key: string): void }, upkeep: { wrote(): void }): Live {
   return {
     ...live,
     publish(epoch, events) {
       if (events.some(({ type }) => type === 'message.created' || type === 'message.deleted')) counts.drop('messages');
+      if (events.some(({ type }) => type.startsWith('message.'))) upkeep.wrote();
       live.publish(epoch, events);
     },
     removed(roomId, userIds) {
