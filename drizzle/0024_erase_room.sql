@@ -5,6 +5,8 @@ language plpgsql volatile set enable_seqscan = off as $$
 declare
   v_people uuid[];
 begin
+  -- Stronger than the callers' lock: it waits for an invite that is being made, which this statement's snapshot could not show.
+  perform from rooms r where r.id = p_room for update;
   with gone as (delete from memberships m where m.room_id = p_room returning m.user_id)
   select coalesce(array_agg(g.user_id), '{}') into v_people from gone g;
   delete from invites i where i.room_id = p_room;
