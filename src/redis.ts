@@ -46,11 +46,13 @@ export function openRedis({ url, prefix, log }: RedisOptions): Redis {
     [subscriber, 'subscriber'],
   ] as const) {
     let lost = false;
-    client.on('error', (error: Error & { code?: string }) => {
+    const notice = (reason: string): void => {
       if (lost || closing) return;
       lost = true;
-      log?.warn({ connection: name, reason: error.code ?? error.message }, 'Redis is gone; going on without it');
-    });
+      log?.warn({ connection: name, reason }, 'Redis is gone; going on without it');
+    };
+    client.on('error', (error: Error & { code?: string }) => notice(error.code ?? error.message));
+    client.on('close', () => notice('closed'));
     client.on('ready', () => {
       if (lost) log?.info({ connection: name }, 'Redis is back');
       lost = false;

@@ -73,7 +73,7 @@ async function main(args: string[]): Promise<number> {
     if (interrupted) return 130;
 
     const code = await new Promise<number>((done) => {
-      tests = spawn(process.execPath, ['test', '--no-orphans', '--timeout', '60000', ...(args.length > 0 ? args : ['tests/'])], {
+      tests = spawn(process.execPath, ['test', '--timeout', '60000', ...(args.length > 0 ? args : ['tests/'])], {
         cwd: join(import.meta.dir, '..'),
         stdio: 'inherit',
         env: { ...process.env, NODE_ENV: 'test', TEST_POSTGRES: url, TEST_TEMPLATE: TEMPLATE, TEST_REDIS_SERVER: redis },

@@ -28,7 +28,10 @@ export type Sql = {
   <Row = any>(template: TemplateStringsArray, ...values: readonly Part[]): postgres.PendingQuery<(Row & postgres.Row)[]>;
   (name: string): postgres.Helper<string>;
   // biome-ignore lint/suspicious/noExplicitAny: postgres.js decides by the place in the template what the list becomes
-  (values: any, ...columns: any[]): postgres.Helper<any, any>;
+  (
+    values: (readonly unknown[] & { readonly raw?: never }) | { readonly [column: string]: unknown; readonly raw?: never },
+    ...columns: any[]
+  ): postgres.Helper<any, any>;
   array: (values: readonly SqlValue[], elementOid?: number) => postgres.ArrayParameter;
   /** Encodes any JSON value, a bare string too. */
   json: (value: unknown) => postgres.Parameter;
