@@ -13,7 +13,8 @@ import type { Lease } from './lease.ts';
 import type { RealtimeQueries } from './queries.ts';
 import type { Roster } from './roster.ts';
 
-/** Members whose presence may be counted again per second of waiting: a room of 10,000 is counted every five seconds. */
+/** Rooms of this size are counted whenever it is asked for; larger ones are thinned: 11,000 members every five seconds. */
+const COUNTED_AT_ONCE = 1_000;
 const COUNTED_PER_MS = 2;
 
 /** What a room has been told. `online` is kept for rooms that hear names; larger ones have `count` alone. */
@@ -43,6 +44,7 @@ export function createPresence({ log, graceMs, roster, queries, deliver, lease }
   /** People whose state may have changed since the last gathering, with what it was. */
   const changed = new Map<string, boolean>();
   let loading: { feeds: Set<Feed>; done: Promise<void> } | undefined;
+  let counting: Promise<unknown> = Promise.resolve();
   let gathering = false;
 
   const isOnline = (userId: string): boolean => roster.has(userId) || lingering.has(userId) || (lease?.away(userId) ?? false);
@@ -53,19 +55,23 @@ export function createPresence({ log, graceMs, roster, queries, deliver, lease }
     apply();
   }
 
-  /** Reads who is in these rooms; one query for all that ask in the same tick. */
+  /** Reads who is in these rooms: one query at a time, and one for all that ask meanwhile. */
   function load(feed: Feed): Promise<void> {
     if (!loading) {
       const batch = { feeds: new Set<Feed>(), done: Promise.resolve() };
-      batch.done = Promise.resolve().then(async () => {
+      batch.done = counting.then(() => {
         loading = undefined;
-        await count([...batch.feeds]);
+        return count([...batch.feeds]);
       });
+      counting = batch.done.catch(() => {});
       loading = batch;
     }
     loading.feeds.add(feed);
     return loading.done;
   }
+
+  /** Whether a large room may be counted again by now. */
+  const mayCount = (feed: Feed, room: Room): boolean => performance.now() - room.countedAt > (feed.memberCount - COUNTED_AT_ONCE) / COUNTED_PER_MS;
 
   async function count(feeds: readonly Feed[]): Promise<void> {
     const online = new Map<string, Set<string>>(feeds.map((feed) => [feed.roomId, new Set()]));
@@ -100,9 +106,9 @@ export function createPresence({ log, graceMs, roster, queries, deliver, lease }
     for (const [feed, room] of rooms) {
       if (feed.troubled || feed.gone) continue;
       if (room.online) tellNames(feed, room, room.online);
-      else if (room.stale && performance.now() - room.countedAt > feed.memberCount / COUNTED_PER_MS) {
+      else if (room.stale && mayCount(feed, room)) {
         const before = room.count;
-        await count([feed]);
+        await load(feed);
         const after = rooms.get(feed);
         if (after && after.count !== before) deliver.toTopic(feed, frames.presence(feed.roomId, after.count));
       }
@@ -172,7 +178,8 @@ export function createPresence({ log, graceMs, roster, queries, deliver, lease }
     /** The first word about a room on a socket: all who are online, oneself among them. */
     async snapshot(connection: Connection, feed: Feed): Promise<void> {
       try {
-        if (!rooms.has(feed)) await load(feed);
+        const known = rooms.get(feed);
+        if (!known || (!known.online && mayCount(feed, known))) await load(feed);
       } catch {
         return; // Postgres is away; presence is not worth an error.
       }

@@ -245,13 +245,13 @@ describe('bad input', () => {
 function closeCodeAfter(bytes: Buffer): Promise<number> {
   return new Promise((done, fail) => {
     const socket = connect(chat.node.port, '127.0.0.1');
-    let received = Buffer.alloc(0);
+    let received: Buffer = Buffer.alloc(0);
     socket.write(
       `GET /ws HTTP/1.1\r\nHost: 127.0.0.1:${chat.node.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
     );
     let asked = false;
     socket.on('data', (data) => {
-      received = Buffer.concat([received, data]);
+      received = Buffer.concat([received, data as Buffer]);
       if (!asked && received.includes('hello')) {
         asked = true;
         socket.write(bytes);
@@ -297,7 +297,7 @@ describe('limits', () => {
     const one = await ann.says(hall, 'one');
     const two = await ann.says(hall, 'two');
     expect((await client.ask('message.delete', { messageId: one.id })).type).toBe('ok');
-    await chat.sql`update users set role = 'user' where id = ${root.id}`;
+    await chat.sql<object>`update users set role = 'user' where id = ${root.id}`;
     expect((await client.ask('message.delete', { messageId: two.id })).error.code).toBe('not_found');
   });
 });

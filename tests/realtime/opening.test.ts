@@ -31,7 +31,7 @@ describe('the handshake', () => {
     for (const origin of ['https://evil.example', 'null', 'http://127.0.0.1:1', `https://127.0.0.1:${chat.node.port}`]) {
       expect((await knock('/ws', { ...handshake, origin })).status).toBe(403);
     }
-    for (const headers of [{}, { origin: 'https://friend.example' }, { origin: chat.node.url }]) {
+    for (const headers of [{}, { origin: 'https://friend.example' }, { origin: chat.node.url }] as Record<string, string>[]) {
       const client = open({ headers, library: 'ws' });
       await client.next('hello');
       client.close();

@@ -217,7 +217,76 @@ const fits = (frame: Frame, match: Record<string, unknown>): boolean => Object.e
 
 export type Answer = { status: number; body: Any };
 
-export type Person = Awaited<ReturnType<Chat['person']>>;
+/** Somebody with a session, at home on one node. */
+function verbsOf(id: string, username: string, token: string, home: Node) {
+  async function ask(method: string, path: string, body?: unknown): Promise<Answer> {
+    const response = await fetch(`${home.url}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  }
+  async function done(method: string, path: string, body?: unknown): Promise<Any> {
+    const answer = await ask(method, path, body);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+  /** A socket that has heard `ready`. */
+  async function connect(options: SocketOptions = {}): Promise<Client> {
+    const client = new Client(home.url, { ...options, headers: { authorization: `Bearer ${token}`, ...options.headers } });
+    await client.next('ready');
+    return client;
+  }
+  /** A socket that hears these rooms from their heads on. */
+  async function listens(...rooms: { id: string }[]): Promise<Client> {
+    const client = await connect();
+    await client.do('subscribe', { rooms: rooms.map((room) => ({ roomId: room.id })) });
+    return client;
+  }
+  return {
+    id,
+    username,
+    token,
+    ask,
+    done,
+    connect,
+    listens,
+    room: (name = 'Hall', more: Record<string, unknown> = {}): Promise<Any> => done('POST', '/rooms', { name, ...more }),
+    says: (room: { id: string }, content: string, more: Record<string, unknown> = {}): Promise<Any> =>
+      done('POST', `/rooms/${room.id}/messages`, { content, ...more }),
+    adds: (room: { id: string }, other: { id: string }): Promise<Any> => done('POST', `/rooms/${room.id}/members`, { userId: other.id }),
+    removes: (room: { id: string }, other: { id: string }): Promise<Any> => done('DELETE', `/rooms/${room.id}/members/${other.id}`),
+    log: async (room: { id: string }): Promise<Any[]> => {
+      const events: Any[] = [];
+      for (;;) {
+        const page = await done('GET', `/rooms/${room.id}/events?after=${events.at(-1)?.seq ?? 0}&limit=500`);
+        events.push(...page.items);
+        if (page.items.length === 0) return events;
+      }
+    },
+  };
+}
+
+export type Person = ReturnType<typeof verbsOf> & {
+  /** The same person with the same session at another node. */
+  at: (other: Node) => Person;
+  /** Another session of the same person, perhaps a short one. */
+  again: (seconds?: number) => Promise<Person>;
+};
+
+function personOf(id: string, username: string, token: string, home: Node): Person {
+  return {
+    ...verbsOf(id, username, token, home),
+    at: (other) => personOf(id, username, token, other),
+    async again(seconds) {
+      const tokens = await home.services.sessions.mint(id, seconds);
+      return personOf(id, username, tokens.accessToken, home);
+    },
+  };
+}
+
 export type Chat = Awaited<ReturnType<typeof openChat>>;
 
 let names = 0;
@@ -248,68 +317,12 @@ export async function openChat({
   const { sql } = node.services.db;
 
   /** An account and a session, made below the doors: hashing passwords is not what these tests are about. */
-  async function person(name = 'somebody', { at = node, admin = false }: { at?: Node; admin?: boolean } = {}) {
+  async function person(name = 'somebody', { at = node, admin = false }: { at?: Node; admin?: boolean } = {}): Promise<Person> {
     const id = Bun.randomUUIDv7();
     const username = `${name}${++names}`;
     await sql`insert into users (id, username, role) values (${id}, ${username}, ${admin ? 'admin' : 'user'})`;
     const tokens = await at.services.sessions.mint(id);
     return personOf(id, username, tokens.accessToken, at);
-  }
-
-  function personOf(id: string, username: string, token: string, home: Node) {
-    async function ask(method: string, path: string, body?: unknown): Promise<Answer> {
-      const response = await fetch(`${home.url}/api/v1${path}`, {
-        method,
-        headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-        body: body === undefined ? undefined : JSON.stringify(body),
-      });
-      const text = await response.text();
-      return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
-    }
-    async function done(method: string, path: string, body?: unknown): Promise<Any> {
-      const answer = await ask(method, path, body);
-      if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
-      return answer.body;
-    }
-    return {
-      id,
-      username,
-      token,
-      ask,
-      done,
-      /** The same person with the same session at another node. */
-      at: (other: Node) => personOf(id, username, token, other),
-      /** Another session of the same person. */
-      async again(seconds?: number) {
-        const tokens = await home.services.sessions.mint(id, seconds);
-        return personOf(id, username, tokens.accessToken, home);
-      },
-      /** A socket that has heard `ready`. */
-      async connect(options: SocketOptions = {}): Promise<Client> {
-        const client = new Client(home.url, { ...options, headers: { authorization: `Bearer ${token}`, ...options.headers } });
-        await client.next('ready');
-        return client;
-      },
-      /** A socket that hears these rooms from their heads on. */
-      async listens(...rooms: { id: string }[]): Promise<Client> {
-        const client = await this.connect();
-        await client.do('subscribe', { rooms: rooms.map((room) => ({ roomId: room.id })) });
-        return client;
-      },
-      room: (name = 'Hall', more: Record<string, unknown> = {}): Promise<Any> => done('POST', '/rooms', { name, ...more }),
-      says: (room: { id: string }, content: string, more: Record<string, unknown> = {}): Promise<Any> =>
-        done('POST', `/rooms/${room.id}/messages`, { content, ...more }),
-      adds: (room: { id: string }, other: { id: string }): Promise<Any> => done('POST', `/rooms/${room.id}/members`, { userId: other.id }),
-      removes: (room: { id: string }, other: { id: string }): Promise<Any> => done('DELETE', `/rooms/${room.id}/members/${other.id}`),
-      log: async (room: { id: string }): Promise<Any[]> => {
-        const events: Any[] = [];
-        for (;;) {
-          const page = await done('GET', `/rooms/${room.id}/events?after=${events.at(-1)?.seq ?? 0}&limit=500`);
-          events.push(...page.items);
-          if (page.items.length === 0) return events;
-        }
-      },
-    };
   }
 
   const closing = opened.move();
