@@ -4,6 +4,7 @@
  */
 import { hash, verify } from '@node-rs/argon2';
 import { AppError, type Issue, issue } from '../errors.ts';
+import { lowerPoolPriority } from './background.ts';
 
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
@@ -20,6 +21,8 @@ export function createPasswords({ atOnce, queue = QUEUE }: { atOnce: number; que
   const waiting: (() => void)[] = [];
   let running = 0;
   let dummy: Promise<string> | undefined;
+  /** Threads come with the work, so the first few rounds of it look for them. */
+  let looks = 4 * atOnce;
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (running >= atOnce) {
@@ -30,6 +33,7 @@ export function createPasswords({ atOnce, queue = QUEUE }: { atOnce: number; que
     try {
       return await work();
     } finally {
+      if (looks > 0 && looks-- % atOnce === 0) lowerPoolPriority();
       const next = waiting.shift();
       if (next) next();
       else running--;
