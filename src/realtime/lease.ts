@@ -10,7 +10,7 @@ import type { Bus } from './bus.ts';
 const LEASE_SECONDS = 45;
 const LOOK_MS = 15_000;
 /** Changes are shouted together. */
-const SHOUT_MS = 50;
+const SHOUT_MS = 5;
 const AT_ONCE = 1_000;
 
 export type Lease = ReturnType<typeof createLease>;
