@@ -31,13 +31,20 @@ export function createRooms({ db, live, counts, onDeleted }: { db: Pick<Database
     return room;
   }
 
+  /** Decoded before anybody asks for rights: what can be judged alone comes first (rest.md, "Order of checks"). */
+  function placeOf(cursorOf: string, cursor: string | undefined): Place {
+    if (!cursor) return undefined;
+    const [at, id] = decodeCursor(cursorOf, cursor, ['time', 'id']) as [string, string];
+    return { at, id };
+  }
+
   async function page(
     caller: Caller,
     scope: RoomScope,
+    place: Place,
     cursorOf: string,
-    { limit = PAGE_DEFAULT, cursor, total, query }: Pick<ListRooms, 'limit' | 'cursor' | 'total' | 'query'>,
+    { limit = PAGE_DEFAULT, total, query }: Pick<ListRooms, 'limit' | 'total' | 'query'>,
   ): Promise<CountedPage<Room>> {
-    const place = placeOf(cursorOf, cursor);
     const [rows, counted] = await Promise.all([
       queries.list(caller.userId, scope, query, place, limit + 1),
       total && query === undefined ? count(caller, scope) : null,
@@ -50,12 +57,6 @@ export function createRooms({ db, live, counts, onDeleted }: { db: Pick<Database
       (room) => room,
     );
     return total ? { ...shown, total: counted } : shown;
-  }
-
-  /** Throws invalid (`/cursor`): what can be judged alone is judged before anybody's rights. */
-  function placeOf(cursorOf: string, cursor: string | undefined): Place {
-    const [at, id] = cursor ? (decodeCursor(cursorOf, cursor, ['time', 'id']) as [string, string]) : [];
-    return at && id ? { at, id } : undefined;
   }
 
   /** What walks an index of one person is counted; what would walk all rooms comes from the cache. */
@@ -98,20 +99,21 @@ export function createRooms({ db, live, counts, onDeleted }: { db: Pick<Database
     one,
 
     /** My rooms, the public ones or, for admins, all groups; most recently active first. Throws forbidden, invalid (`/cursor`). */
-    async list(caller: Caller, { scope = 'mine', query, ...paging }: ListRooms): Promise<CountedPage<Room>> {
-      placeOf(roomsCursorScope(scope, query), paging.cursor);
+    async list(caller: Caller, { scope = 'mine', query, limit, cursor, total }: ListRooms): Promise<CountedPage<Room>> {
+      const cursorOf = roomsCursorScope(scope, query);
+      const place = placeOf(cursorOf, cursor);
       if (scope === 'all' && caller.role !== 'admin') throw forbidden('Only admins may list all rooms.');
-      return page(caller, { kind: scope }, roomsCursorScope(scope, query), { query, ...paging });
+      return page(caller, { kind: scope }, place, cursorOf, { query, limit, total });
     },
 
     /** A person's rooms: one's own, or for admins the groups of anybody. Throws not_found, forbidden, invalid (`/cursor`). */
-    async listOf(caller: Caller, userId: string, paging: ListUserRooms): Promise<CountedPage<Room>> {
+    async listOf(caller: Caller, userId: string, { cursor, ...paging }: ListUserRooms): Promise<CountedPage<Room>> {
       const cursorOf = cursorScope('listUserRooms', { userId });
-      if (userId === caller.userId) return page(caller, { kind: 'mine' }, cursorOf, paging);
-      placeOf(cursorOf, paging.cursor);
+      const place = placeOf(cursorOf, cursor);
+      if (userId === caller.userId) return page(caller, { kind: 'mine' }, place, cursorOf, paging);
       if (!(await queries.accountExists(userId))) throw notFound();
       if (caller.role !== 'admin') throw forbidden('Only admins may see the rooms of another person.');
-      return page(caller, { kind: 'of', userId }, cursorOf, paging);
+      return page(caller, { kind: 'of', userId }, place, cursorOf, paging);
     },
 
     /** The room as it is then. Throws not_found, forbidden, invalid (`unknown` at `/ownerId`). */
