@@ -6,6 +6,7 @@ import { aboutRoutes } from './http/about.ts';
 import { docsRoutes, errorPages } from './http/docs.ts';
 import { createDoor } from './http/door.ts';
 import { front } from './http/front.ts';
+import { createGate } from './http/gate.ts';
 import { healthRoutes } from './http/health.ts';
 import { createObserve } from './http/observe.ts';
 import { messageRoutes } from './messages/routes.ts';
@@ -21,12 +22,14 @@ export type App = ReturnType<typeof createApp>;
 export function createApp(services: Services): AnyElysia {
   const { config, log, metrics, db, redis, counts, limiter, sessions, users, rooms, messages, search, gateway, pending } = services;
   const observe = createObserve(log, metrics);
-  const door = createDoor({ config, observe, limiter, identify: sessions.identify });
+  const gate = createGate(config);
+  const door = createDoor({ config, gate, observe, limiter, identify: sessions.identify });
 
   const app: AnyElysia = new Elysia({ name: 'parlour', strictPath: true })
     .use(
       front(
         config,
+        gate,
         observe,
         () => app.routes,
         (request) => app.handle(request) as Promise<Response>,
@@ -37,8 +40,8 @@ export function createApp(services: Services): AnyElysia {
     .use(userRoutes(users, door))
     .use(roomRoutes(rooms, door))
     .use(messageRoutes(messages, search, door))
-    .use(socketRoutes(gateway, door.addressOf))
-    .use(healthRoutes({ config, db, redis, metrics, pending, draining: () => gateway.draining }))
-    .use(errorPages(config));
-  return config.docs ? app.use(docsRoutes({ config, app: () => app, version, socketReference })) : app;
+    .use(socketRoutes(gateway, door.addressOf, gate))
+    .use(healthRoutes({ config, gate, db, redis, metrics, pending, draining: () => gateway.draining }))
+    .use(errorPages(config, gate));
+  return config.docs ? app.use(docsRoutes({ config, gate, app: () => app, version, socketReference })) : app;
 }

@@ -4,6 +4,7 @@ import { swagger } from '@elysiajs/swagger';
 import { ERRORS, type ErrorCode, notFound } from '../errors.ts';
 import type { Config } from '../config.ts';
 import { answerHeaders } from './headers.ts';
+import type { Gate } from './gate.ts';
 import { DOC, type RouteDoc } from './door.ts';
 import { openApiOf, type Skeleton } from './openapi.ts';
 import { problemResponse } from './problems.ts';
@@ -47,15 +48,26 @@ const wordsOf = (app: AnyElysia): Map<string, RouteDoc> =>
   );
 
 /** `app` is what is documented; `socketReference` the inner HTML of the protocol's page. */
-export function docsRoutes({ config, app, version, socketReference }: { config: Config; app: () => AnyElysia; version: string; socketReference: string }) {
+export function docsRoutes({
+  config,
+  gate,
+  app,
+  version,
+  socketReference,
+}: {
+  config: Config;
+  gate: Gate;
+  app: () => AnyElysia;
+  version: string;
+  socketReference: string;
+}) {
   let document: string | undefined;
 
   /** Made once, at the first asking: most servers are never asked. */
-  async function openApi(asked: Request): Promise<string> {
+  async function openApi(): Promise<string> {
     if (document) return document;
     const collector = new Elysia().use(app()).use(swagger({ path: '/skeleton', excludeStaticFile: false, exclude: [/^\/skeleton/] }));
-    // With the Host that was let in just now, because the front door asks for one here too.
-    const response = await collector.handle(new Request('http://localhost/skeleton/json', { headers: { host: asked.headers.get('host') ?? '' } }));
+    const response = await collector.handle(new Request('http://localhost/skeleton/json'));
     if (!response.ok) throw new Error(`The paths could not be collected: ${response.status}`);
     document = JSON.stringify(openApiOf((await response.json()) as Skeleton, wordsOf(app()), version));
     return document;
@@ -64,36 +76,45 @@ export function docsRoutes({ config, app, version, socketReference }: { config: 
   return new Elysia({ name: 'docs' })
     .get(
       '/openapi.json',
-      async ({ request }) => new Response(await openApi(request), { headers: { ...answerHeaders(request, config), 'content-type': 'application/json' } }),
+      async ({ request }) => new Response(await openApi(), { headers: { ...answerHeaders(request, config), 'content-type': 'application/json' } }),
+      gate.hook,
     )
-    .get('/docs', ({ request }) => html(answerHeaders(request, config), REFERENCE))
-    .get('/docs/socket', ({ request }) => html(answerHeaders(request, config), page('Socket protocol', socketReference, STYLE)))
-    .get('/docs/:asset', ({ request, params: { asset } }) => {
-      const own = answerHeaders(request, config);
-      const headers = { ...own, 'cache-control': 'public, max-age=3600' };
-      if (asset === 'start.js') return new Response(START, { headers: { ...headers, 'content-type': ASSETS['swagger-ui-bundle.js']! } });
-      const type = Object.hasOwn(ASSETS, asset) ? ASSETS[asset]! : undefined;
-      return type
-        ? new Response(Bun.file(new URL(import.meta.resolve(`swagger-ui-dist/${asset}`))), { headers: { ...headers, 'content-type': type } })
-        : missing(own);
-    });
+    .get('/docs', ({ request }) => html(answerHeaders(request, config), REFERENCE), gate.hook)
+    .get('/docs/socket', ({ request }) => html(answerHeaders(request, config), page('Socket protocol', socketReference, STYLE)), gate.hook)
+    .get(
+      '/docs/:asset',
+      ({ request, params: { asset } }) => {
+        const own = answerHeaders(request, config);
+        const headers = { ...own, 'cache-control': 'public, max-age=3600' };
+        if (asset === 'start.js') return new Response(START, { headers: { ...headers, 'content-type': ASSETS['swagger-ui-bundle.js']! } });
+        const type = Object.hasOwn(ASSETS, asset) ? ASSETS[asset]! : undefined;
+        return type
+          ? new Response(Bun.file(new URL(import.meta.resolve(`swagger-ui-dist/${asset}`))), { headers: { ...headers, 'content-type': type } })
+          : missing(own);
+      },
+      gate.hook,
+    );
 }
 
 /** `type` of a problem is a path of the server itself: here is what it leads to. */
-export const errorPages = (config: Config) =>
-  new Elysia({ name: 'errors' }).get('/errors/:code', ({ request, params: { code } }) => {
-    const headers = answerHeaders(request, config);
-    if (!Object.hasOwn(ERRORS, code)) return missing(headers);
-    const { status, title, temporary, closes } = ERRORS[code as ErrorCode];
-    const again = temporary
-      ? 'The same request may succeed later: wait for <code>Retry-After</code> and repeat it.'
-      : 'The same request will fail again until something changes.';
-    return html(
-      headers,
-      page(
-        code,
-        `<h1><code>${code}</code></h1><p>${title}.</p><p>HTTP status ${status}; a socket that it ends is closed with ${closes}.</p><p>${again}</p><p><a href="/docs">API reference</a></p>`,
-        STYLE,
-      ),
-    );
-  });
+export const errorPages = (config: Config, gate: Gate) =>
+  new Elysia({ name: 'errors' }).get(
+    '/errors/:code',
+    ({ request, params: { code } }) => {
+      const headers = answerHeaders(request, config);
+      if (!Object.hasOwn(ERRORS, code)) return missing(headers);
+      const { status, title, temporary, closes } = ERRORS[code as ErrorCode];
+      const again = temporary
+        ? 'The same request may succeed later: wait for <code>Retry-After</code> and repeat it.'
+        : 'The same request will fail again until something changes.';
+      return html(
+        headers,
+        page(
+          code,
+          `<h1><code>${code}</code></h1><p>${title}.</p><p>HTTP status ${status}; a socket that it ends is closed with ${closes}.</p><p>${again}</p><p><a href="/docs">API reference</a></p>`,
+          STYLE,
+        ),
+      );
+    },
+    gate.hook,
+  );

@@ -11,6 +11,7 @@ import type { RateLimiter } from '../lib/rate-limit.ts';
 import type { Caller } from '../users/model.ts';
 import { readJson, readQuery } from './body.ts';
 import { allowOrigin, baseHeaders, requestIdOf } from './headers.ts';
+import type { Gate } from './gate.ts';
 import type { Observe } from './observe.ts';
 import { asAppError, problemResponse } from './problems.ts';
 
@@ -64,6 +65,7 @@ export const reply = (status: number, value: unknown): Reply => new Reply(status
 
 export type DoorServices = {
   config: Config;
+  gate: Gate;
   observe: Observe;
   limiter: RateLimiter;
   /** The caller behind an Authorization header. Throws unauthenticated, token_expired, session_revoked, account_disabled. */
@@ -72,7 +74,7 @@ export type DoorServices = {
 
 export type Door = ReturnType<typeof createDoor>;
 
-export function createDoor({ config, observe, limiter, identify }: DoorServices) {
+export function createDoor({ config, gate, observe, limiter, identify }: DoorServices) {
   /** The address that limits and sessions go by: the n-th from the right of X-Forwarded-For when n proxies are believed. */
   function addressOf({ request, server }: Pick<ElysiaContext, 'request' | 'server'>): string {
     const direct = server?.requestIP(request)?.address ?? '';
@@ -97,6 +99,8 @@ export function createDoor({ config, observe, limiter, identify }: DoorServices)
 
     async function answer(context: ElysiaContext, headers: Record<string, string>): Promise<Response> {
       const { request } = context;
+      const refused = gate.check(request);
+      if (refused) throw refused;
       const caller = signedIn ? await identify(request.headers.get('authorization')) : (undefined as unknown as Caller);
       if (spec.admit) await spec.admit(request.headers.get('authorization'));
       const text = queryShape && readQuery(request.url);
@@ -116,7 +120,8 @@ export function createDoor({ config, observe, limiter, identify }: DoorServices)
       if (bodyShape) inputs.body = check(bodyShape, json);
       if (queryShape) inputs.query = checkQuery(queryShape, text!);
       inputs.params = namedThings(context.params, caller);
-      const result = await handle(inputs);
+      const made = handle(inputs);
+      const result = made instanceof Promise ? await made : made;
       const [status, value] = result instanceof Reply ? [result.status, result.value] : [usual, result];
       if (status === 204) return new Response(null, { status, headers });
       headers['content-type'] = 'application/json';

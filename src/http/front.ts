@@ -1,20 +1,18 @@
 /**
- * What every request meets before a route: the host, the form of the path, HEAD and OPTIONS; and what it meets when there is
- * no route: 404, or 405 with Allow. It never looks at who asks.
+ * What a request meets when no route was found for it: HEAD of a GET route, OPTIONS, 405 with Allow, 404; and what becomes of
+ * an error that no handler caught. It never looks at who asks.
  */
 import { Elysia } from 'elysia';
 import type { Config } from '../config.ts';
 import { AppError } from '../errors.ts';
+import { type Gate, pathOf } from './gate.ts';
 import { allowOrigin, allowPreflight, baseHeaders, requestIdOf } from './headers.ts';
 import type { Observe } from './observe.ts';
 import { asAppError, problemResponse } from './problems.ts';
 
 type Route = { method: string; path: string };
 
-/** Shorter hosts make Elysia cut the path out of the URL at the wrong place (field notes): a guarded path could be reached. */
-const SHORTEST_HOST = 4;
-
-export function front(config: Config, observe: Observe, routes: () => readonly Route[], handle: (request: Request) => Promise<Response>) {
+export function front(config: Config, gate: Gate, observe: Observe, routes: () => readonly Route[], handle: (request: Request) => Promise<Response>) {
   let known: { pattern: RegExp; methods: Set<string> }[] | undefined;
 
   /** The methods of the route that a path belongs to; empty when it belongs to none. */
@@ -25,12 +23,6 @@ export function front(config: Config, observe: Observe, routes: () => readonly R
     if (methods.has('GET')) methods.add('HEAD');
     if (methods.size > 0) methods.add('OPTIONS');
     return [...methods].sort();
-  }
-
-  function misdirected(request: Request): boolean {
-    const host = request.headers.get('host') ?? '';
-    if (host.length < SHORTEST_HOST) return true;
-    return config.hosts.length > 0 && !config.hosts.includes(host.replace(/:\d+$/, '').toLowerCase());
   }
 
   function answer(request: Request, make: (headers: Record<string, string>, requestId: string) => Response): Response {
@@ -61,25 +53,22 @@ export function front(config: Config, observe: Observe, routes: () => readonly R
     return handle(new Request(request.url, { method: 'GET', headers: request.headers }));
   }
 
-  return new Elysia({ name: 'front' })
-    .onRequest(({ request }) => {
-      if (misdirected(request)) return refuse(request, new AppError('misdirected', 'This server does not answer for that host.'));
-      const { method } = request;
-      if (request.url.includes('%') && !decodable(pathOf(request.url))) {
-        return refuse(request, new AppError('malformed', 'A percent-escape in the path is not UTF-8.'));
-      }
-      if (method === 'HEAD') return head(request);
-      if (method === 'OPTIONS') return options(request, pathOf(request.url));
-    })
-    .onError({ as: 'global' }, ({ code, error, request }) => {
-      if (code !== 'NOT_FOUND') {
-        const requestId = requestIdOf(request);
-        return refuse(request, asAppError(error, observe.log, requestId));
-      }
-      const methods = methodsOf(pathOf(request.url));
-      if (methods.length === 0) return refuse(request, new AppError('not_found', 'There is no such path.'));
-      return refuse(request, new AppError('method_not_allowed', `Here ${methods.join(', ')} are understood.`), { allow: methods.join(', ') });
-    });
+  /** No route has this method and path. */
+  function unrouted(request: Request): Response | Promise<Response> {
+    const refused = gate.check(request);
+    if (refused) return refuse(request, refused);
+    const { method } = request;
+    const path = pathOf(request.url);
+    if (method === 'OPTIONS') return options(request, path);
+    const methods = methodsOf(path);
+    if (methods.length === 0) return refuse(request, new AppError('not_found', 'There is no such path.'));
+    if (method === 'HEAD' && methods.includes('HEAD')) return head(request);
+    return refuse(request, new AppError('method_not_allowed', `Here ${methods.join(', ')} are understood.`), { allow: methods.join(', ') });
+  }
+
+  return new Elysia({ name: 'front' }).onError({ as: 'global' }, ({ code, error, request }) =>
+    code === 'NOT_FOUND' ? unrouted(request) : refuse(request, asAppError(error, observe.log, requestIdOf(request))),
+  );
 }
 
 function patternsOf(routes: readonly Route[]) {
@@ -89,21 +78,4 @@ function patternsOf(routes: readonly Route[]) {
     byPath.set(path, methods.add(method.toUpperCase()));
   }
   return [...byPath].map(([path, methods]) => ({ pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/:[A-Za-z]+/g, '[^/]+')}$`), methods }));
-}
-
-/** The path of an absolute URL, as it was sent. */
-function pathOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('://') + 3);
-  if (start < 0) return '/';
-  const end = url.slice(start).search(/[?#]/);
-  return end < 0 ? url.slice(start) : url.slice(start, start + end);
-}
-
-function decodable(path: string): boolean {
-  try {
-    decodeURIComponent(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

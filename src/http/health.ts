@@ -5,6 +5,7 @@ import type { Database } from '../db/client.ts';
 import { AppError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Redis } from '../redis.ts';
+import type { Gate } from './gate.ts';
 import { answerHeaders } from './headers.ts';
 import { problemResponse } from './problems.ts';
 
@@ -13,6 +14,7 @@ const PING_MS = 1_000;
 
 export type HealthPorts = {
   config: Config;
+  gate: Gate;
   db: Database;
   redis: Redis | null;
   metrics: Metrics;
@@ -21,7 +23,7 @@ export type HealthPorts = {
   draining: () => boolean;
 };
 
-export function healthRoutes({ config, db, redis, metrics, pending, draining }: HealthPorts) {
+export function healthRoutes({ config, gate, db, redis, metrics, pending, draining }: HealthPorts) {
   let migrated = false;
 
   async function readiness(): Promise<string | null> {
@@ -43,15 +45,19 @@ export function healthRoutes({ config, db, redis, metrics, pending, draining }: 
   };
 
   const app = new Elysia({ name: 'health' })
-    .get('/livez', ({ request }) => json(request, { status: 'ok' }))
-    .get('/readyz', async ({ request }) => {
-      const trouble = await readiness();
-      if (trouble) return fail(request, new AppError('unavailable', trouble));
-      const state = redis === null ? 'none' : redis.ready ? 'ok' : 'down';
-      return json(request, { status: state === 'down' ? 'degraded' : 'ok', postgres: 'ok', redis: state });
-    });
+    .get('/livez', ({ request }) => json(request, { status: 'ok' }), gate.hook)
+    .get(
+      '/readyz',
+      async ({ request }) => {
+        const trouble = await readiness();
+        if (trouble) return fail(request, new AppError('unavailable', trouble));
+        const state = redis === null ? 'none' : redis.ready ? 'ok' : 'down';
+        return json(request, { status: state === 'down' ? 'degraded' : 'ok', postgres: 'ok', redis: state });
+      },
+      gate.hook,
+    );
   return config.metrics && config.metricsPort === undefined
-    ? app.get('/metrics', async ({ request }) => exposition(request, { config, metrics, db, redis }))
+    ? app.get('/metrics', async ({ request }) => exposition(request, { config, metrics, db, redis }), gate.hook)
     : app;
 }
 

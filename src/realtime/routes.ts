@@ -6,6 +6,7 @@ import type { Server } from 'bun';
 import { Elysia } from 'elysia';
 import { AppError } from '../errors.ts';
 import { readQuery } from '../http/body.ts';
+import type { Gate } from '../http/gate.ts';
 import { answerHeaders } from '../http/headers.ts';
 import { problemResponse } from '../http/problems.ts';
 import { Connection, type Opening } from './connection.ts';
@@ -45,7 +46,7 @@ function parametersOf(url: string): Map<string, string> {
   }
 }
 
-export function socketRoutes(gateway: Gateway, addressOf: AddressOf) {
+export function socketRoutes(gateway: Gateway, addressOf: AddressOf, gate: Gate) {
   const { config, limiter } = gateway;
 
   function openingOf(request: Request, protocols: readonly string[], roomId: string | undefined): Opening {
@@ -92,6 +93,6 @@ export function socketRoutes(gateway: Gateway, addressOf: AddressOf) {
   }
 
   return new Elysia({ name: 'sockets' })
-    .get('/ws', (context) => upgrade(context as unknown as Context))
-    .get('/ws/chat/:roomId', (context) => upgrade(context as unknown as Context));
+    .get('/ws', (context) => upgrade(context as unknown as Context), gate.hook)
+    .get('/ws/chat/:roomId', (context) => upgrade(context as unknown as Context), gate.hook);
 }
