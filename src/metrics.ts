@@ -29,7 +29,6 @@ export function createMetrics() {
 
   return {
     registry,
-    requests: histogram('parlour_http_request_seconds', 'Time to answer a request, by route pattern', SECONDS, ['method', 'route', 'status']),
     sockets: gauge('parlour_sockets', 'Open sockets'),
     socketCloses: counter('parlour_socket_closes_total', 'Closed sockets by close code', ['code']),
     commands: counter('parlour_socket_commands_total', 'Socket commands by type and outcome', ['type', 'outcome']),

@@ -97,15 +97,18 @@ export function createDoor({ config, gate, observe, limiter, identify }: DoorSer
     const bodyShape = spec.body as Shape | undefined;
     const queryShape = spec.query as Shape | undefined;
 
-    async function answer(context: ElysiaContext, headers: Record<string, string>): Promise<Response> {
-      const { request } = context;
+    const isLimited = config.rateLimits && (spec.rate !== undefined || spec.rateOf !== undefined);
+
+    /** Who asks for what, as the verb takes it; everything that can be refused before the verb is refused here. */
+    async function inputsOf(context: ElysiaContext, headers: Record<string, string>) {
+      const { request, params } = context;
       const refused = gate.check(request);
       if (refused) throw refused;
       const caller = signedIn ? await identify(request.headers.get('authorization')) : (undefined as unknown as Caller);
       if (spec.admit) await spec.admit(request.headers.get('authorization'));
       const text = queryShape && readQuery(request.url);
       const json = bodyShape && (await readJson(request));
-      if (config.rateLimits && (spec.rate || spec.rateOf)) {
+      if (isLimited) {
         const rate = spec.rateOf && text ? spec.rateOf(text) : spec.rate!;
         await limiter.take(rate, signedIn ? caller.userId : addressOf(context), headers);
       }
@@ -119,9 +122,11 @@ export function createDoor({ config, gate, observe, limiter, identify }: DoorSer
       } as Inputs<B, Q> & { caller: Caller };
       if (bodyShape) inputs.body = check(bodyShape, json);
       if (queryShape) inputs.query = checkQuery(queryShape, text!);
-      inputs.params = namedThings(context.params, caller);
-      const made = handle(inputs);
-      const result = made instanceof Promise ? await made : made;
+      inputs.params = namedThings(params, caller);
+      return inputs;
+    }
+
+    function responseOf(result: unknown, headers: Record<string, string>): Response {
       const [status, value] = result instanceof Reply ? [result.status, result.value] : [usual, result];
       if (status === 204) return new Response(null, { status, headers });
       headers['content-type'] = 'application/json';
@@ -136,7 +141,8 @@ export function createDoor({ config, gate, observe, limiter, identify }: DoorSer
       if (config.origins.length > 0) allowOrigin(request, config, headers);
       let response: Response;
       try {
-        response = await answer({ request, route, params, server }, headers);
+        const made = handle(await inputsOf({ request, route, params, server }, headers));
+        response = responseOf(made instanceof Promise ? await made : made, headers);
       } catch (thrown) {
         response = problemResponse(asAppError(thrown, observe.log, requestId), requestId, headers);
       }
