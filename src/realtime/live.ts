@@ -19,7 +19,7 @@ import { createLease } from './lease.ts';
 import { CLOSES } from './model.ts';
 import { createNewRooms } from './new-rooms.ts';
 import { startPoll } from './poll.ts';
-import type { NodePorts, RoomsPort, SocketPorts } from './ports.ts';
+import type { NodePorts, RoomsPort, SessionsPort, SocketPorts } from './ports.ts';
 import { createPresence } from './presence.ts';
 import { createRealtimeQueries } from './queries.ts';
 import { createRemovals } from './removals.ts';
@@ -35,6 +35,7 @@ export function createLive({ config, log, metrics, db, redis, readLog }: NodePor
   const bus = redis ? redisBus(redis, nodeId) : localBus();
   let server: Server<Connection> | undefined;
   let roomFor: RoomsPort['roomFor'] = async () => null;
+  let forget: SessionsPort['sessionsEnded'] = () => {};
 
   const removals = createRemovals({ roster, close });
   const newRooms = createNewRooms({ log, roster, roomFor: (userId, roomId) => roomFor(userId, roomId) });
@@ -71,8 +72,9 @@ export function createLive({ config, log, metrics, db, redis, readLog }: NodePor
     if (feed) follow.drop(feed);
   }
 
-  /** Closes the sockets of dead sessions. */
+  /** Closes the sockets of dead sessions, and lets REST ask about them anew. */
   function ended(sessionIds: ReadonlySet<string>, why: 'revoked' | 'disabled'): void {
+    forget([...sessionIds]);
     const code = why === 'disabled' ? CLOSES.disabled : CLOSES.ended;
     for (const connection of [...roster.all]) if (connection.caller && sessionIds.has(connection.caller.sessionId)) close(connection, code);
   }
@@ -160,6 +162,7 @@ export function createLive({ config, log, metrics, db, redis, readLog }: NodePor
     /** The gateway over the features that were handed this port. */
     openGateway(ports: SocketPorts): Gateway {
       roomFor = ports.rooms.roomFor;
+      forget = ports.sessions.sessionsEnded;
       return createGateway(node, ports, (given) => {
         server = given;
       });

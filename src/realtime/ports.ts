@@ -19,6 +19,8 @@ export type SessionsPort = {
   prove: (token: string) => Promise<Proven>;
   /** A ticket is gone with its first use. */
   redeem: (ticket: string) => Promise<Proven>;
+  /** These have ended: what is remembered of them is forgotten. */
+  sessionsEnded: (sessionIds: readonly string[]) => void;
 };
 
 export type RoomsPort = {
