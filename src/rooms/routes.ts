@@ -68,13 +68,7 @@ export const roomRoutes = (service: Rooms, door: Door) =>
       '/api/v1/users/:userId/conversation',
       ...door.signedIn(
         'openConversation',
-        {
-          summary: 'My conversation with a person, new or not',
-          tag: rooms,
-          rate: 'write',
-          answers: { 201: Room, 200: Room },
-          fails: ['not_found', 'invalid'],
-        },
+        { summary: 'My conversation with a person, new or not', tag: rooms, rate: 'write', answers: { 201: Room, 200: Room }, fails: ['not_found', 'invalid'] },
         async ({ caller, params }) => {
           const { room, opened } = await service.conversations.open(caller, params.userId!);
           return opened ? room : reply(200, room);
