@@ -101,17 +101,21 @@ function banner(url: string, config: Config): string {
   return `\n${lines.map((line) => `  ${line}`).join('\n')}\n\n`;
 }
 
+/** `npx`, `bun run` and a shell each hand on what the terminal has sent to all of them: within this time it is one signal. */
+const ECHO_MS = 100;
+
 /** The first signal is the answer; the second ends the process. */
 function nextSignal(log: Log): Promise<NodeJS.Signals> {
   return new Promise((done) => {
-    let seen = false;
+    let since: number | undefined;
     const hear = (signal: NodeJS.Signals): void => {
-      if (seen) {
+      if (since === undefined) {
+        since = performance.now();
+        done(signal);
+      } else if (performance.now() - since > ECHO_MS) {
         log.flush();
         process.exit(1);
       }
-      seen = true;
-      done(signal);
     };
     process.on('SIGTERM', hear);
     process.on('SIGINT', hear);
