@@ -8,7 +8,7 @@ export type Operation = {
   method: string;
   path: string;
   open: boolean;
-  parameters: { name: string; in: 'path' | 'query'; schema: Json }[];
+  parameters: { name: string; in: 'path' | 'query'; schema: Json; example?: Json }[];
   body: Json | undefined;
   responses: Record<string, { content?: Record<string, { schema: Json }> }>;
 };
