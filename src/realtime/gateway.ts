@@ -188,6 +188,13 @@ export function createGateway(node: Node, ports: SocketPorts, attach: (server: S
     get draining(): boolean {
       return drainingUntil > 0;
     },
+    /** The most that any socket owes its peer, in bytes. */
+    get owed(): number {
+      let most = 0;
+      for (const { ws } of roster.all) most = Math.max(most, ws.getBufferedAmount());
+      return most;
+    },
+
     /** Open sockets. */
     get sockets(): number {
       return roster.all.size;

@@ -1,80 +1,83 @@
-/** The reference page of the socket protocol, as the inner HTML of a page: made from the vocabulary of model.ts, so that it can't drift. */
-import { CLOSE_REASONS, COMMANDS, FRAMES, PROTOCOL, RATE_OF } from './model.ts';
+/**
+ * The reference page of the socket protocol, made from the vocabulary in model.ts, so that it can't say anything else. The inner
+ * HTML of a page; it knows no socket and no person.
+ */
+import { CLOSE_REASONS, COMMANDS, FRAMES, RATE_OF } from './model.ts';
 
-type Shape = {
+type Schema = {
   $id?: string;
-  type?: string | string[];
-  properties?: Record<string, Shape>;
-  required?: string[];
-  items?: Shape;
+  type?: string;
   enum?: readonly unknown[];
   format?: string;
+  properties?: Record<string, Schema>;
+  patternProperties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  anyOf?: Schema[];
+  oneOf?: Schema[];
   nullable?: boolean;
-  oneOf?: Shape[];
   minLength?: number;
   maxLength?: number;
   minimum?: number;
   maxItems?: number;
 };
 
-const escaped = (text: string): string => text.replace(/[&<>]/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[character]!);
+const html = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
-/** What may stand in one place, in a few words. */
-function words(shape: Shape): string {
-  if (shape.$id) return `<a href="/docs#/">${shape.$id}</a>`;
-  if (shape.oneOf) return shape.oneOf.map(words).join(' or ');
-  if (shape.enum) return shape.enum.map((value) => JSON.stringify(value)).join(' | ');
+/** A shape in a few words: `integer ≥ 0`, `"left" | "removed"`, `Message`. */
+function words(schema: Schema): string {
+  if (schema.$id) return `<a href="/openapi.json">${schema.$id}</a>${schema.nullable ? ' | null' : ''}`;
+  if (schema.anyOf?.some(({ type }) => type === 'integer')) return words(schema.anyOf.find(({ type }) => type === 'integer')!);
+  if (schema.oneOf) return schema.oneOf.map(words).join(' | ');
+  if (schema.enum) return schema.enum.map((value) => html(JSON.stringify(value))).join(' | ');
+  if (schema.type === 'array') return `[ ${words(schema.items ?? {})}, … ]${schema.maxItems ? ` (at most ${schema.maxItems})` : ''}`;
+  if (schema.patternProperties) return `{ [id]: ${words(Object.values(schema.patternProperties)[0]!)} }`;
+  if (schema.properties) return `{ ${fields(schema, []).join(', ')} }`;
   const bounds = [
-    shape.minLength === undefined ? '' : `at least ${shape.minLength}`,
-    shape.maxLength === undefined ? '' : `at most ${shape.maxLength} characters`,
-    shape.minimum === undefined ? '' : `from ${shape.minimum}`,
-    shape.maxItems === undefined ? '' : `at most ${shape.maxItems}`,
+    schema.minimum === undefined ? '' : `≥ ${schema.minimum}`,
+    schema.maxLength === undefined ? '' : `${schema.minLength ?? 0}..${schema.maxLength} characters`,
   ].filter(Boolean);
-  const name = shape.format === 'uuid' ? 'id' : shape.format === 'date-time' ? 'time' : String(shape.type ?? 'object');
-  const whole = shape.items ? `list of ${words(shape.items)}` : shape.properties ? `{ ${Object.keys(shape.properties).join(', ')} }` : name;
-  return whole + (bounds.length > 0 ? ` (${bounds.join(', ')})` : '') + (shape.nullable ? ' or null' : '');
+  return (
+    [schema.format === 'uuid' ? 'uuid' : schema.format === 'date-time' ? 'time' : (schema.type ?? 'any'), ...bounds].join(' ') +
+    (schema.nullable ? ' | null' : '')
+  );
 }
 
-function table(shape: Shape): string {
-  const rows = Object.entries(shape.properties ?? {}).filter(([name]) => name !== 'type');
-  if (rows.length === 0) return '<p>No fields.</p>';
-  const line = ([name, field]: [string, Shape]) => `<tr><td><code>${name}${shape.required?.includes(name) ? '' : '?'}</code></td><td>${words(field)}</td></tr>`;
-  return `<table>${rows.map(line).join('')}</table>`;
-}
+const fields = ({ properties = {}, required = [] }: Schema, without: readonly string[]): string[] =>
+  Object.entries(properties)
+    .filter(([name]) => !without.includes(name))
+    .map(([name, schema]) => `<code>${name}${required.includes(name) ? '' : '?'}</code>: ${words(schema)}`);
 
-const section = (name: string, shape: unknown, note: string): string => `<h3 id="${name}"><code>${name}</code></h3>${note}${table(shape as Shape)}`;
+const rows = (shapes: Record<string, unknown>, more: (type: string) => string): string =>
+  Object.entries(shapes)
+    .map(([type, shape]) => `<tr><th><code>${type}</code></th><td>${fields(shape as Schema, ['type']).join('<br>')}</td><td>${more(type)}</td></tr>`)
+    .join('\n');
 
-const EXAMPLE = `→ {"type":"auth","token":"eyJ…","id":1}
-← {"type":"ready","user":{…},"sessionId":"…","expiresAt":"…","rooms":[{"roomId":"r1","epoch":"e1","lastSeq":42,"readSeq":40}],"next":null}
-← {"type":"ok","id":1}
-→ {"type":"subscribe","id":2,"rooms":[{"roomId":"r1","after":40,"epoch":"e1"}]}
-← {"type":"message.created","roomId":"r1","seq":41, …}
-← {"type":"message.created","roomId":"r1","seq":42, …}
-← {"type":"synced","roomId":"r1","epoch":"e1","seq":42}
-← {"type":"ok","id":2}
-→ {"type":"message.send","id":3,"roomId":"r1","content":"hello","clientMessageId":"a-1"}
-← {"type":"message.created","roomId":"r1","seq":43, …}
-← {"type":"ok","id":3,"seq":43,"message":{…}}`;
+const closes = Object.entries(CLOSE_REASONS)
+  .map(([code, reason]) => `<tr><th>${code}</th><td>${html(reason)}</td></tr>`)
+  .join('\n');
 
-const commands = Object.entries(COMMANDS).map(([name, shape]) =>
-  section(
-    name,
-    shape,
-    `<p>${RATE_OF[name as keyof typeof COMMANDS] ? `Counts against the class <code>${RATE_OF[name as keyof typeof COMMANDS]}</code>.` : 'Not counted.'}</p>`,
-  ),
-);
-const frames = Object.entries(FRAMES).map(([name, shape]) => section(name, shape, ''));
-const closes = Object.entries(CLOSE_REASONS).map(([code, why]) => `<tr><td><code>${code}</code></td><td>${escaped(why)}</td></tr>`);
-
-export const socketReference = `<h1>The socket protocol, <code>${PROTOCOL}</code></h1>
-<p>Open <code>GET /ws</code> for all rooms, or <code>GET /ws/chat/:roomId?after=&amp;epoch=</code> for one. Frames are JSON objects in text frames of at
-most 64 KiB. <code>hello</code> comes first; then prove who you are: an <code>Authorization</code> header on the upgrade, <code>?ticket=</code> of
-<code>POST /api/v1/auth/tickets</code>, or the first frame <code>auth</code>. <a href="/docs">REST reference</a></p>
-<pre>${EXAMPLE}</pre>
-<p>A client's cursor of a room moves with durable events, <code>synced</code> and <code>gap</code>, never with <code>ok</code>. After a reconnect, subscribe
-with <code>after</code> and <code>epoch</code>: exactly what was missed comes, or one <code>gap</code> that says where to fetch it. Closed with 4000–4499:
-reconnect and resume; with 4500–4999: don't.</p>
-<h2>What a client says</h2><p>Each may carry <code>id</code>, an integer or a text of 1 to 64 characters, and then gets exactly one <code>ok</code> or <code>error</code> with it.</p>
-${commands.join('')}
-<h2>What the server says</h2>${frames.join('')}
-<h2>Close codes</h2><table>${closes.join('')}</table>`;
+export const socketReference = `
+<h1>The socket protocol, chat.v1</h1>
+<p><code>GET /ws</code> carries all rooms of a person, <code>GET /ws/chat/:roomId?after=&amp;epoch=</code> one room. JSON text frames of at most 64 KiB,
+subprotocol <code>chat.v1</code>. <code>hello</code> comes first; then a proof of identity: <code>Authorization: Bearer</code> or <code>?ticket=</code>
+(POST /api/v1/auth/tickets) with the upgrade, or <code>auth</code> as the first frame within ten seconds; then <code>ready</code>.</p>
+<p>A client keeps, for each room, its cursor: the seq of the last durable event, of <code>synced</code>, or the end of a <code>gap</code>. After a lost
+connection it subscribes with <code>after</code> and <code>epoch</code> and gets exactly what it missed, or a <code>gap</code> that says where to fetch it.
+It answers <code>ping</code> with <code>pong</code>, and when one of its <code>heads</code> is above the cursor, it subscribes again.</p>
+<h2>What a client says</h2>
+<p>Each command may carry an <code>id</code> (an integer, or a string of 1 to 64 characters) and then gets exactly one <code>ok</code> or <code>error</code>
+with it. Without an id only failures are answered. In a socket for one room <code>roomId</code> may be left out.</p>
+<table><tr><th>type</th><th>fields</th><th>rate</th></tr>
+${rows(COMMANDS, (type) => RATE_OF[type as keyof typeof RATE_OF] ?? 'free')}
+</table>
+<h2>What the server says</h2>
+<p>Shapes with a name are those of the REST reference. Types and keys that a client doesn't know are to be ignored.</p>
+<table><tr><th>type</th><th>fields</th><th></th></tr>
+${rows(FRAMES, (type) => (type.startsWith('m') || type === 'room.updated' ? 'durable' : ''))}
+</table>
+<h2>Close codes</h2>
+<p>4000 to 4499: reconnect and resume. 4500 to 4999: don't. Below 4000: reconnect, except after 1003, 1007 and 1009.</p>
+<table>
+${closes}
+</table>`;

@@ -225,7 +225,7 @@ describe('what the log says counts', () => {
     await chat.sql<object>`with gone as (delete from messages where room_id = ${hall.id} and seq > 3) update rooms set last_seq = 3, message_count = 3 where id = ${hall.id}`;
     const gaps = [];
     for (const client of clients) gaps.push(await client.next('gap', {}, 5_000));
-    const [{ epoch }] = (await chat.sql<{ epoch: string }>`select epoch from rooms where id = ${hall.id}`) as [{ epoch: string }];
+    const epoch = (await chat.sql<{ epoch: string }>`select epoch from rooms where id = ${hall.id}`)[0]!.epoch;
     expect(epoch).not.toBe(hall.epoch);
     for (const gap of gaps) expect(gap).toMatchObject({ epoch, from: 1, to: 3, reason: 'epoch', fetch: `/api/v1/rooms/${hall.id}/messages` });
     await ann.says(hall, 'anew');

@@ -4,7 +4,8 @@
  */
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
-import NodeSocket from 'ws';
+// @ts-expect-error By its path and so without types, because Bun answers the bare name with a socket of its own.
+import NodeSocket from '../../node_modules/ws/wrapper.mjs';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/lib/log.ts';
