@@ -13,11 +13,12 @@ const RESTART_MS = 500;
 /** A worker that dies sooner than this has not started: that is a mistake to be seen, not to be repeated. */
 const STARTED_MS = 2_000;
 
-/** Runs `config.workers` nodes until a signal or until one can't start; returns the exit code (serve's, or the worst of the workers'). */
+/** Runs `config.workers` nodes until a signal or until one can't start; returns the exit code (serve's, or the worst of the workers'; that of the one that could not start). */
 export async function superviseWorkers(config: Config): Promise<number> {
   const port = config.port === 0 ? await freePort() : config.port;
   const workers = new Map<number, Worker>();
   let leaving = false;
+  let failed = false;
   let worst = 0;
 
   const begin = (slot: number): Promise<void> => {
@@ -30,11 +31,13 @@ export async function superviseWorkers(config: Config): Promise<number> {
     const { startedAt } = workers.get(slot)!;
     workers.delete(slot);
     if (leaving) {
-      worst = Math.max(worst, code);
+      // A failed start has its reason already; the others are only sent away.
+      worst = failed ? worst : Math.max(worst, code);
       return;
     }
     if (Date.now() - startedAt < STARTED_MS) {
-      worst = code === 0 ? 1 : code;
+      failed = true;
+      worst = code || 1;
       leave('SIGTERM');
       return;
     }

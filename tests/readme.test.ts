@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startServer } from './support/server.ts';
+import { startServer } from './support/process.ts';
 
 const README = join(import.meta.dir, '../README.md');
 const PLAIN = 'http://127.0.0.1:3000';
@@ -18,7 +18,11 @@ test('two people talk, as the README says', async () => {
   const [talk, listen] = await pasted();
   const home = await mkdtemp(join(tmpdir(), 'parlour-readme-'));
   await using server = await startServer({ DATA_DIR: join(home, 'data') });
-  const here = (lines: string): string => lines.replaceAll(PLAIN, server.url).replaceAll('ws://127.0.0.1:3000', server.url.replace('http', 'ws')).replaceAll('npx -y bun@1.4.4', `'${process.execPath}'`);
+  const here = (lines: string): string =>
+    lines
+      .replaceAll(PLAIN, server.url)
+      .replaceAll('ws://127.0.0.1:3000', server.url.replace('http', 'ws'))
+      .replaceAll('npx -y bun@1.4.4', `'${process.execPath}'`);
 
   // Bob listens until he has heard what Ann says after he came.
   const script = `${here(talk!)}
