@@ -70,10 +70,7 @@ function listen(services: Services, config: Config, log: Log, worker: boolean, t
           port: config.metricsPort,
           reusePort: worker,
           development: false,
-          fetch: (request) =>
-            new URL(request.url).pathname === '/metrics'
-              ? exposition(request, services)
-              : new Response(null, { status: 404 }),
+          fetch: (request) => (new URL(request.url).pathname === '/metrics' ? exposition(request, services) : new Response(null, { status: 404 })),
         })
       : undefined;
 
