@@ -28,7 +28,7 @@ export type User = Static<typeof User>;
 export type Caller = { userId: string; sessionId: string; role: 'user' | 'admin' };
 
 export const Username = t.String({ minLength: USERNAME_MIN, maxLength: USERNAME_MAX, format: 'username' });
-export const Email = t.String({ maxLength: EMAIL_LENGTH, format: 'email' });
+export const Email = t.String({ minLength: 1, maxLength: EMAIL_LENGTH, format: 'email' });
 export const PersonName = t.String({ maxLength: PERSON_NAME_LENGTH, format: 'name' });
 export const NewPassword = t.String({ minLength: PASSWORD_MIN, maxLength: PASSWORD_MAX });
 /** A password to compare: any length, for whether it is right is all that is asked. */
