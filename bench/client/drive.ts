@@ -1,0 +1,44 @@
+/** The load driver's process: one job as JSON in its argument, the outcome as the last line on stdout. It never starts a server. */
+import { httpRun } from './http.ts';
+import type { GetJob, Job, Outcome } from './jobs.ts';
+import { restSends, socketSends } from './sends.ts';
+import { echo, fanout, idle } from './sockets.ts';
+
+async function get({ where, connections, ms, requests }: GetJob): Promise<Outcome> {
+  const bytes = requests.map((text) => Buffer.from(text));
+  const until = performance.now() + ms;
+  let n = 0;
+  const { answered, failed, firstFailure, seconds, latencies } = await httpRun(where.host, where.port, connections, () =>
+    performance.now() > until ? undefined : bytes[n++ % bytes.length]!,
+  );
+  const sorted = latencies.toSorted();
+  const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+  return {
+    rate: answered / seconds,
+    done: answered,
+    seconds,
+    p50: at(0.5),
+    p99: at(0.99),
+    max: at(1),
+    loss: failed > 0 ? `${failed} requests failed: ${firstFailure}` : undefined,
+  };
+}
+
+function carryOut(job: Job): Promise<Outcome> {
+  switch (job.job) {
+    case 'get':
+      return get(job);
+    case 'sends':
+      return 'inFlight' in job ? socketSends(job) : restSends(job);
+    case 'echo':
+      return echo(job);
+    case 'fanout':
+      return fanout(job);
+    case 'idle':
+      return idle(job);
+  }
+}
+
+const job = JSON.parse(await Bun.file(process.argv[2]!).text()) as Job;
+console.log(JSON.stringify(await carryOut(job)));
+process.exit(0);
