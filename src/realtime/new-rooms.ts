@@ -11,7 +11,7 @@ import type { Roster } from './roster.ts';
 
 /** Longer than the window in which the poll repeats itself. */
 const REMEMBER_MS = 60_000;
-const FRESH_MS = 60_000;
+const FRESH_MS = 15_000;
 
 export type NewRooms = ReturnType<typeof createNewRooms>;
 
