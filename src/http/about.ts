@@ -55,7 +55,7 @@ export function aboutRoutes({ db, counts, version, roomsPerSocket }: { db: Datab
   }
 
   return new Elysia({ name: 'about' })
-    .get('/api/v1', ...door.open('readAbout', { summary: 'Name, version and limits', tag: 'Operations', answers: { 200: About } }, () => about))
+    .get('/api/v1', ...door.open('readAbout', { summary: 'Name, version and limits', tag: 'Operations', rate: 'read', answers: { 200: About } }, () => about))
     .get(
       '/api/v1/stats',
       ...door.signedIn('readStats', { summary: 'Totals, from the cache', tag: 'Operations', rate: 'read', answers: { 200: Stats } }, stats),
