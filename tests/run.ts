@@ -11,6 +11,7 @@ import { freePort, initialise, running, start, stop, SUPERUSER } from '../src/db
 import { migrate } from '../src/db/migrate.ts';
 
 const TEMPLATE = 'parlour_template';
+const ROOT = join(import.meta.dir, '..');
 
 /** Wins over apt's own start scripts: a package that is installed for its binary alone must not start a service. */
 const QUIET_APT = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
@@ -32,6 +33,13 @@ function redisServer(): string {
   }
   console.error('The tests need a real redis-server on PATH: `apt-get install redis-server`, `dnf install valkey` or `brew install redis`.');
   process.exit(1);
+}
+
+/** Most tests wait most of the time, so files run three at a time; what measures time, or takes the machine's processes down, runs alone. */
+function parts(): string[][] {
+  const files = [...new Bun.Glob('tests/**/*.test.ts').scanSync({ cwd: ROOT })].sort();
+  const alone = files.filter((file) => file.startsWith('tests/faults/') || file.endsWith('.alone.test.ts'));
+  return [['--parallel=3', ...files.filter((file) => !alone.includes(file))], alone].filter((part) => part.some((word) => word.endsWith('.ts')));
 }
 
 async function main(args: string[]): Promise<number> {
@@ -72,15 +80,21 @@ async function main(args: string[]): Promise<number> {
     }
     if (interrupted) return 130;
 
-    const code = await new Promise<number>((done) => {
-      tests = spawn(process.execPath, ['test', '--timeout', '60000', ...(args.length > 0 ? args : ['tests/'])], {
-        cwd: join(import.meta.dir, '..'),
-        stdio: 'inherit',
-        env: { ...process.env, NODE_ENV: 'test', TEST_POSTGRES: url, TEST_TEMPLATE: TEMPLATE, TEST_REDIS_SERVER: redis },
+    const run = (given: readonly string[]) =>
+      new Promise<number>((done) => {
+        tests = spawn(process.execPath, ['test', '--timeout', '60000', ...given], {
+          cwd: ROOT,
+          stdio: 'inherit',
+          env: { ...process.env, NODE_ENV: 'test', TEST_POSTGRES: url, TEST_TEMPLATE: TEMPLATE, TEST_REDIS_SERVER: redis },
+        });
+        tests.on('error', () => done(1));
+        tests.on('exit', (status, signal) => done(status ?? (signal ? 130 : 1)));
       });
-      tests.on('error', () => done(1));
-      tests.on('exit', (status, signal) => done(status ?? (signal ? 130 : 1)));
-    });
+
+    let code = 0;
+    for (const part of args.length > 0 ? [args] : parts()) {
+      if (!interrupted) code = (await run(part)) || code;
+    }
     const seconds = Math.round((Date.now() - from) / 1_000);
     console.error(code === 0 ? `\nAll tests passed in ${seconds} s.` : `\nTests FAILED (exit ${code}) after ${seconds} s.`);
     return code;
