@@ -13,21 +13,19 @@ export type Heard = { seq: number; type: string; messageId: string | undefined; 
 /** All that one reader heard of one room from `after` (exclusive) to `cursor`, in the order in which he had it. */
 export type Stream = { reader: string; userId: string; roomId: string; after: number; cursor: number; heard: Heard[]; unread: [from: number, to: number][] };
 
+/** A run of events that came as frames, or that fills a gap; `owed` while the reader may not read it because he is no member. */
+type Segment = { heard: Heard[]; owed?: [from: number, to: number] };
+
 type Place = {
   roomId: string;
   epoch: string;
   /** -1 until the first `synced` or `gap`. */
   cursor: number;
   after: number;
-  /** Subscribes whose outcome for this room is open. */
-  asked: number;
+  /** Subscribes whose outcome for this room is open, in the order sent; `epoch` is undefined when it was without a cursor. */
+  asked: { epoch: string | undefined }[];
   live: boolean;
-  /** Without a cursor though it still hears the room: what comes before `synced` is of the old subscription. */
-  leaving: boolean;
-  segments: Heard[][];
-  /** Gaps that could not be fetched because the reader is no member. */
-  owed: { from: number; to: number; segment: Heard[] }[];
-  fetching: number;
+  segments: Segment[];
   removedAt: number | undefined;
 };
 
@@ -54,13 +52,16 @@ export class Reader {
   readonly closes: number[] = [];
   readonly rooms = new Map<string, Place>();
   readonly counts = new Map<string, number>();
-  private readonly archive: Stream[] = [];
+  private readonly archive: Place[] = [];
   private readonly waiting = new Map<string, { done: (frame: Any) => void; fail: (error: Error) => void }>();
   private told = new Set<string>();
   private socket: WebSocket | undefined;
   private ids = 0;
+  /** Gaps that are being read. */
+  private fetching = 0;
   private ended = false;
   private url = '';
+  private opening: ((error: Error) => void) | undefined;
   ready = false;
   /** What the server last said about its leave. */
   reconnectAfterMs: number | undefined;
@@ -80,12 +81,13 @@ export class Reader {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, { headers: { authorization: `Bearer ${this.who.token}` } } as never);
     this.socket = socket;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.opening = reject;
     socket.onerror = () => {};
     socket.onclose = ({ code }) => {
       if (this.socket !== socket) return;
       this.closes.push(code);
-      this.lose();
       reject(new Error(`closed with ${code} before ready`));
+      this.lose();
       if (this.options.returns && code < 4500) void this.comeBack();
     };
     socket.onmessage = ({ data }) => {
@@ -129,13 +131,13 @@ export class Reader {
   }
 
   private lose(): void {
+    this.opening?.(new Error('closed'));
     this.ready = false;
     this.socket = undefined;
     this.told = new Set();
     for (const place of this.rooms.values()) {
-      place.asked = 0;
+      place.asked = [];
       place.live = false;
-      place.leaving = false;
     }
     for (const { fail } of this.waiting.values()) fail(new Error('closed'));
     this.waiting.clear();
@@ -180,12 +182,9 @@ export class Reader {
         epoch: from?.epoch ?? '',
         cursor: from?.after ?? -1,
         after: from?.after ?? -1,
-        asked: 0,
+        asked: [],
         live: false,
-        leaving: false,
-        segments: [[]],
-        owed: [],
-        fetching: 0,
+        segments: [{ heard: [] }],
         removedAt: undefined,
       });
     }
@@ -196,7 +195,7 @@ export class Reader {
   forget(roomId: string): void {
     const place = this.rooms.get(roomId);
     if (!place) return;
-    this.archive.push(this.streamOf(place));
+    this.archive.push({ ...place });
     this.rooms.delete(roomId);
   }
 
@@ -210,28 +209,25 @@ export class Reader {
   async renew(roomId: string, epoch?: string): Promise<void> {
     const place = this.rooms.get(roomId);
     if (!place || !this.ready) return;
-    this.archive.push(this.streamOf(place));
-    if (epoch === undefined) {
-      place.cursor = -1;
-      place.segments = [[]];
-      place.owed = [];
-      place.leaving = place.live || place.asked > 0;
-    } else place.epoch = epoch;
-    await this.subscribe([place]);
+    await this.subscribe([place], { epoch });
   }
 
-  private async subscribe(places: readonly Place[]): Promise<void> {
-    const rooms = places.map(({ roomId, cursor, epoch }) => (cursor < 0 ? { roomId } : { roomId, after: cursor, epoch }));
-    for (const place of places) {
-      place.asked++;
+  private async subscribe(places: readonly Place[], instead?: { epoch: string | undefined }): Promise<void> {
+    const wanted = places.map((place) => ({ place, ask: instead ?? { epoch: place.cursor < 0 ? undefined : place.epoch } }));
+    const rooms = wanted.map(({ place: { roomId, cursor }, ask: { epoch } }) =>
+      epoch === undefined || cursor < 0 ? { roomId } : { roomId, after: cursor, epoch },
+    );
+    for (const { place, ask } of wanted) {
+      place.asked.push(place.cursor < 0 ? { epoch: undefined } : { ...ask });
       place.live = false;
     }
+    const mine = places.map((place) => place.asked.at(-1)!);
     const answer = await this.ask('subscribe', { rooms });
     if (answer.type === 'ok') return;
     // Rooms that were not served are asked for again: the outcome of the others has come.
     if (!answer.error.temporary) this.problem(`subscribe was answered ${JSON.stringify(answer.error)}`);
-    const open = places.filter((place) => place.asked > 0);
-    for (const place of open) place.asked--;
+    const open = places.filter((place, at) => place.asked.includes(mine[at]!));
+    for (const place of open) place.asked = place.asked.filter((ask) => !mine.includes(ask));
     await Bun.sleep(RETRY_MS);
     if (open.length > 0 && this.ready) await this.subscribe(open);
   }
@@ -258,72 +254,78 @@ export class Reader {
   }
 
   private event(place: Place | undefined, { roomId, seq, type, message }: Any) {
-    if (!place || (place.asked === 0 && !place.live)) return this.problem(`heard ${type} ${seq} of ${roomId}, which it does not hear`);
-    if (place.cursor < 0) return place.leaving ? undefined : this.problem(`heard ${type} ${seq} of ${roomId} before synced`);
-    if (seq <= place.cursor && place.asked > 0) return;
+    if (!place || (place.asked.length === 0 && !place.live)) return this.problem(`heard ${type} ${seq} of ${roomId}, which it does not hear`);
+    if (place.cursor < 0) return this.problem(`heard ${type} ${seq} of ${roomId} before synced`);
+    if (seq <= place.cursor && place.asked.length > 0) return;
     if (seq !== place.cursor + 1) this.problem(`heard ${type} ${seq} of ${roomId} with the cursor at ${place.cursor}`);
-    place.segments.at(-1)!.push({ seq, type, messageId: message?.id, at: performance.now() });
+    place.segments.at(-1)!.heard.push({ seq, type, messageId: message?.id, at: performance.now() });
     place.cursor = Math.max(place.cursor, seq);
   }
 
-  private settled(place: Place, epoch: string) {
-    place.asked--;
-    place.live = place.asked === 0;
-    place.leaving = false;
+  private settled(place: Place, epoch: string): void {
+    place.live = place.asked.length === 0;
     place.removedAt = undefined;
     place.epoch = epoch;
-    for (const owed of place.owed.splice(0)) void this.fill(place, owed.from, owed.to, owed.segment);
+    for (const segment of place.segments) if (segment.owed) void this.fill(place.roomId, segment, ...segment.owed);
   }
 
   private synced(place: Place | undefined, { roomId, epoch, seq }: Any) {
-    if (!place || place.asked === 0) return this.problem(`synced ${roomId} unasked`);
-    if (place.cursor < 0) {
+    const ask = place?.asked.shift();
+    if (!place || !ask) return this.problem(`synced ${roomId} unasked`);
+    if (ask.epoch === undefined) {
+      if (place.cursor >= 0) this.archive.push({ ...place });
       place.after = seq;
       place.cursor = seq;
+      place.segments = [{ heard: [] }];
     } else if (seq !== place.cursor) this.problem(`synced ${roomId} at ${seq} with the cursor at ${place.cursor}`);
-    else if (epoch !== place.epoch) this.problem(`synced ${roomId} in another epoch without a gap`);
+    else if (epoch !== ask.epoch) this.problem(`synced ${roomId} in another epoch without a gap`);
     this.settled(place, epoch);
   }
 
   private gap(place: Place | undefined, { roomId, epoch, from, to, reason }: Any) {
-    if (!place || (place.asked === 0 && !place.live)) return this.problem(`a gap of ${roomId}, which it does not hear`);
-    const known = place.epoch;
+    const ask = place?.asked.shift();
+    if (!place || (!ask && !place.live)) return this.problem(`a gap of ${roomId}, which it does not hear`);
+    const segment: Segment = { heard: [] };
     if (reason === 'too_many') {
-      if (from !== place.cursor + 1 && place.asked === 0) this.problem(`a gap of ${roomId} from ${from} with the cursor at ${place.cursor}`);
-      const segment: Heard[] = [];
+      if (from !== place.cursor + 1 && !ask) this.problem(`a gap of ${roomId} from ${from} with the cursor at ${place.cursor}`);
       const missing = Math.max(from, place.cursor + 1);
-      place.segments.push(segment, []);
-      if (to >= missing) void this.fill(place, missing, to, segment);
+      place.segments.push(segment, { heard: [] });
       place.cursor = Math.max(place.cursor, to);
+      if (to >= missing) void this.fill(place.roomId, segment, missing, to);
     } else {
-      if (reason === 'lost' || (!this.options.epochsMayChange && epoch === known))
+      const wasWrong = ask?.epoch !== undefined && ask.epoch !== epoch;
+      if (reason === 'lost' || (!this.options.epochsMayChange && !wasWrong)) {
         this.problem(`a gap ${reason} of ${roomId} from ${from} to ${to}, at ${place.cursor}`);
-      const segment: Heard[] = [];
-      place.segments = [segment, []];
-      place.owed = [];
+      }
+      if (epoch === place.epoch) this.archive.push({ ...place });
+      place.segments = [segment, { heard: [] }];
       place.after = 0;
       place.cursor = to;
-      if (to > 0) void this.fill(place, 1, to, segment);
+      if (to > 0) void this.fill(place.roomId, segment, 1, to);
     }
-    if (place.asked > 0) this.settled(place, epoch);
+    if (ask) this.settled(place, epoch);
     else place.epoch = epoch;
   }
 
   /** Reads a gap over REST, in order; a reader who is no member any more owes it until he is one again. */
-  private async fill(place: Place, from: number, to: number, segment: Heard[]): Promise<void> {
-    place.fetching++;
+  private async fill(roomId: string, segment: Segment, from: number, to: number): Promise<void> {
+    segment.owed = undefined;
+    this.fetching++;
     try {
-      for (let after = segment.at(-1)?.seq ?? from - 1; after < to && !this.ended; ) {
-        const answer = await this.get(`/rooms/${place.roomId}/events?after=${after}&limit=500`);
+      for (let after = segment.heard.at(-1)?.seq ?? from - 1; after < to && !this.ended; ) {
+        const answer = await this.get(`/rooms/${roomId}/events?after=${after}&limit=500`);
         if (answer === undefined) await Bun.sleep(RETRY_MS);
-        else if (answer.status === 404 || answer.status === 403) return void place.owed.push({ from, to, segment });
-        else {
-          for (const { seq, type, message } of answer.body.items) if (seq <= to) segment.push({ seq, type, messageId: message?.id, at: performance.now() });
+        else if (answer.status !== 200) {
+          segment.owed = [from, to];
+          return;
+        } else {
+          for (const { seq, type, message } of answer.body.items)
+            if (seq <= to) segment.heard.push({ seq, type, messageId: message?.id, at: performance.now() });
           after = Math.min(to, answer.body.items.at(-1)?.seq ?? to);
         }
       }
     } finally {
-      place.fetching--;
+      this.fetching--;
     }
   }
 
@@ -341,8 +343,7 @@ export class Reader {
   }
 
   private refused(place: Place | undefined, { roomId }: Any) {
-    if (!place || place.asked === 0) return this.problem(`refused ${roomId} unasked`);
-    place.asked--;
+    if (!place?.asked.shift()) return this.problem(`refused ${roomId} unasked`);
     place.live = false;
   }
 
@@ -359,7 +360,7 @@ export class Reader {
   private added({ roomId, room }: Any): void {
     if (!this.options.follows) return;
     const known = this.rooms.get(roomId);
-    if (known && (known.live || known.asked > 0)) return;
+    if (known && (known.live || known.asked.length > 0)) return;
     this.follow(roomId, known ? undefined : { after: room.lastSeq, epoch: room.epoch }).catch(() => {});
   }
 
@@ -380,24 +381,24 @@ export class Reader {
 
   /** Resolves when everything up to `seq` has been heard and all gaps are filled. */
   async reaches(roomId: string, seq: number, limitMs = 5_000): Promise<void> {
-    const place = () => this.rooms.get(roomId);
     try {
-      await until(`${this.name} reaches ${seq}`, () => this.cursorOf(roomId) >= seq && place()?.fetching === 0, limitMs);
+      await until(`${this.name} reaches ${seq}`, () => this.cursorOf(roomId) >= seq && this.fetching === 0, limitMs);
     } catch (error) {
-      const { asked, live, cursor, fetching } = place() ?? {};
+      const { asked, live, cursor } = this.rooms.get(roomId) ?? {};
+      const { fetching } = this;
       throw new Error(
         `${error} (${JSON.stringify({ url: this.url, ready: this.ready, closes: this.closes, asked, live, cursor, fetching, problems: this.problems })})`,
       );
     }
   }
 
-  private streamOf({ roomId, after, cursor, segments, owed }: Place): Stream {
-    const unread = owed.map(({ from, to }): [number, number] => [from, to]);
-    return { reader: this.name, userId: this.who.id, roomId, after: Math.max(after, 0), cursor, heard: segments.flat(), unread };
+  private streamOf({ roomId, after, cursor, segments }: Place): Stream {
+    const unread = segments.flatMap(({ owed }) => (owed ? [owed] : []));
+    return { reader: this.name, userId: this.who.id, roomId, after: Math.max(after, 0), cursor, heard: segments.flatMap(({ heard }) => heard), unread };
   }
 
   /** What was heard of each room. */
   streams(): Stream[] {
-    return [...this.archive, ...[...this.rooms.values()].map((place) => this.streamOf(place))].filter(({ cursor }) => cursor >= 0);
+    return [...this.archive, ...this.rooms.values()].filter(({ cursor }) => cursor >= 0).map((place) => this.streamOf(place));
   }
 }
