@@ -46,7 +46,7 @@ export async function initialise(folder: string, password: string): Promise<void
 
 /**
  * Starts the cluster on 127.0.0.1 and returns when it accepts connections, crash recovery included (at most 5 minutes).
- * Undefined when it ended at once because another process was faster; throws with the end of its log otherwise.
+ * Undefined when it ended at once because another process was faster or the remains of a killed one are still there: look, and try again. Throws with the end of its log otherwise.
  * It is detached: it lives on when this process ends, and is not hit by a terminal's Ctrl-C.
  */
 export async function start(folder: string, port: number, settings: Readonly<Record<string, string | number>>, logFile: string): Promise<Running | undefined> {
@@ -81,7 +81,8 @@ export async function start(folder: string, port: number, settings: Readonly<Rec
   }
   if (running(folder) !== undefined) return undefined;
   const lines = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-5);
-  if (lines.some((line) => /lock file "postmaster.pid"/.test(line))) return undefined;
+  // Another process was faster, or backends of a killed Postgres still have to notice that it is gone.
+  if (lines.some((line) => /lock file "postmaster.pid"|pre-existing shared memory block/.test(line))) return undefined;
   throw new Error(`The embedded Postgres did not start (${logFile}): ${lines.join(' / ')}`);
 }
 

@@ -53,7 +53,7 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
         }
       }
       if (Date.now() > until) throw new Error(`The embedded Postgres in ${folder} does not answer; see ${logFile}`);
-      await Bun.sleep(25);
+      await Bun.sleep(50);
     }
   };
   await enter();

@@ -73,8 +73,11 @@ export async function ownPostgres(settings: Record<string, string | number> = {}
   const port = await freePort();
   await initialise(folder, 'test');
   const begin = async (): Promise<void> => {
-    const state = await start(folder, port, { max_connections: 200, shared_buffers: '64MB', log_min_messages: 'fatal', ...settings }, join(parent, 'log'));
-    if (!state) throw new Error('Postgres did not start');
+    const until = Date.now() + 20_000;
+    while (!(await start(folder, port, { max_connections: 200, shared_buffers: '64MB', log_min_messages: 'fatal', ...settings }, join(parent, 'log')))) {
+      if (Date.now() > until) throw new Error('Postgres did not start');
+      await Bun.sleep(50);
+    }
   };
   await begin();
   const server = `postgres://${SUPERUSER}:test@127.0.0.1:${port}`;
