@@ -175,7 +175,7 @@ export const messages = pgTable(
     index('messages_room_created').on(table.roomId, table.createdAt, table.id),
     index('messages_sender_created').on(table.senderId, table.createdAt, table.id),
     index('messages_search').using('gin', table.search),
-    index('messages_contains').using('gin', sql`parlour_fold(content) gin_trgm_ops`),
+    index('messages_contains').using('gin', sql`parlour_parts(content) gin_trgm_ops`),
   ],
 );
 

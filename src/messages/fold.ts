@@ -34,6 +34,12 @@ export const DIGIT_LETTERS = 'àáâãäåçèéê';
 /** A longer word is known by its beginning: a lexeme holds 2,046 bytes. No word of a query (200 characters) comes near but by ligatures. */
 export const WORD_CHARACTERS = 500;
 
+/** For trigrams, which know letters alone, each of these signs stands as the letter below it (drizzle/0060_contains_signs.sql) … */
+export const SIGNS = ' !"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~\n\t';
+export const SIGN_LETTERS = 'àáâãäåçèéêëìíîïñòóôõöùúûüýÿāăąćĉċčď';
+/** … and all of these as ž. */
+export const WIDE_SIGNS = '\\u2000-\\u2bff\\u3000-\\u3004\\u3008-\\u3020\\ufe30-\\ufe6f\\U0001f000-\\U0001faff';
+
 // Postgres writes code points above U+FFFF as \U with eight digits, JavaScript as \u{}.
 const charClass = (ranges: string) => ranges.replace(/\\U([0-9a-f]{8})/g, (_, hex: string) => `\\u{${hex.replace(/^0+/, '')}}`);
 
@@ -56,6 +62,14 @@ export function fold(text: string): string {
     .normalize('NFC')
     .toLowerCase()
     .replace(replaceable, (character) => replaced.get(character) ?? '');
+}
+
+const sign = new RegExp(`[${SIGNS.replace(/[\\\]^-]/g, '\\$&')}]`, 'g');
+const wideSign = new RegExp(`[${charClass(WIDE_SIGNS)}]`, 'gu');
+
+/** Returns a folded text with its signs as letters: what `parlour_parts` of the database makes of a content. */
+export function signsAsLetters(folded: string): string {
+  return folded.replace(wideSign, 'ž').replace(sign, (each) => SIGN_LETTERS[SIGNS.indexOf(each)] ?? each);
 }
 
 /** A text and its folding; `starts[i]` and `ends[i]` say which UTF-16 units of the text the folded unit i came from. */

@@ -10,7 +10,7 @@ import type { Caller, CountedPage } from '../users/model.ts';
 import { highlights } from './highlight.ts';
 import type { FindMessages, FoundMessage } from './model.ts';
 import { type MessageRow, messageOf } from './queries.ts';
-import { parseSearch, positiveTerms, type SearchQuery, toLikePattern, toTsquery } from './search.ts';
+import { parseSearch, partOf, positiveTerms, type SearchQuery, toTsquery } from './search.ts';
 import { type Knowledge, type Step, waysTo } from './search-plan.ts';
 import type { Place, RankedRow, SearchQueries, Stretch, Wanted } from './search-queries.ts';
 
@@ -18,9 +18,9 @@ import type { Place, RankedRow, SearchQueries, Stretch, Wanted } from './search-
  * Relevance ranks this many of the newest matches; behind the last of them the walk goes on with the next as many, older ones.
  * So a rare word is ranked whole, and one that is everywhere costs the same on every page and is still found everywhere.
  */
-export const RANKED_TOGETHER = 2_000;
+export const RANKED_TOGETHER = 1_000;
 /** Room for messages that arrive in a stretch while somebody walks through it. */
-const ARRIVALS = 1_000;
+const ARRIVALS = 500;
 
 export type Search = ReturnType<typeof createSearch>;
 
@@ -35,7 +35,7 @@ export function createSearch({ queries }: { queries: SearchQueries }) {
       timed ? queries.inTime(wanted, stretch) : Number.POSITIVE_INFINITY,
     ]);
     const total = Math.max(scope.total, scope.visible);
-    return { ...scope, total, matching, bySender, inTime: Math.min(inTime, total), oneRoom: wanted.room !== null };
+    return { ...scope, total, matching, bySender, inTime: Math.min(inTime, total), oneRoom: wanted.room !== null, byTrigrams: wanted.part !== null };
   }
 
   /** Tries the ways in turn; a walk that ran out of rows before it found enough is followed by the next way. */
@@ -99,7 +99,7 @@ export function createSearch({ queries }: { queries: SearchQueries }) {
       const counted = query.total ? { total: null } : {};
 
       const parsed = search === undefined ? undefined : parseSearch(search);
-      const part = contains === undefined ? undefined : toLikePattern(contains);
+      const part = contains === undefined ? undefined : partOf(contains);
       const wanted: Wanted = {
         callerId: caller.userId,
         room: query.room ?? null,

@@ -2,7 +2,7 @@
  * What a person types into `search` and `contains`, as a query (rest.md, GET /messages): parsed, and written as a Postgres tsquery or LIKE
  * pattern that no input makes raise. Runs nothing.
  */
-import { DIGIT_LETTERS, fold, WORD_CHARACTERS, wordsOf } from './fold.ts';
+import { DIGIT_LETTERS, fold, signsAsLetters, WORD_CHARACTERS, wordsOf } from './fold.ts';
 
 /** Words that stand next to each other in this order: one word is a phrase of one. */
 export interface Term {
@@ -73,8 +73,13 @@ export function lexeme(word: string): string {
   return cut.replace(/[0-9]/g, (digit) => DIGIT_LETTERS[Number(digit)] ?? digit);
 }
 
-/** Returns the LIKE pattern for `contains`, matched against `parlour_fold(content)`, or null when nothing but accents was asked for. */
-export function toLikePattern(contains: string): string | null {
-  const folded = fold(contains);
-  return folded === '' ? null : `%${folded.replace(/[\\%_]/g, '\\$&')}%`;
+/** Returns what `contains` looks for in folded text, or null when nothing but accents was asked for. */
+export function partOf(contains: string): string | null {
+  return fold(contains) || null;
 }
+
+/** Returns the LIKE pattern of a folded part, matched against `parlour_fold(content)`. */
+export const likeFolded = (part: string): string => `%${part.replace(/[\\%_]/g, '\\$&')}%`;
+
+/** Returns the LIKE pattern that the trigram index knows, matched against `parlour_parts(content)`: it lets a little too much through. */
+export const likeParts = (part: string): string => `%${signsAsLetters(part)}%`;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { ACCENTS, EXPANDED, fold, foldWithOrigins, SINGLE_FROM, SINGLE_TO, SPACELESS, wordsOf } from '../../src/messages/fold.ts';
+import { ACCENTS, EXPANDED, fold, foldWithOrigins, signsAsLetters, SINGLE_FROM, SINGLE_TO, SPACELESS, wordsOf } from '../../src/messages/fold.ts';
 import { lexeme } from '../../src/messages/search.ts';
 import { freshOpenDatabase } from '../support/postgres.ts';
 
@@ -74,6 +74,18 @@ describe('words', () => {
 });
 
 describe('in Postgres', () => {
+  test('signs become the same letters, over every code point', async () => {
+    for (let from = 0x20; from < 0x2_0000; from += 0x1000) {
+      const points = Array.from({ length: 0x1000 }, (_, at) => from + at).filter((point) => point < 0xd800 || point > 0xdfff);
+      const texts = points.map((point) => String.fromCodePoint(point));
+      const rows = await database.sql<{ parts: string; folded: string }>`
+        select parlour_parts(t) as parts, parlour_fold(t) as folded from unnest(${texts}::text[]) with ordinality as w(t, n) order by n`;
+      expect(rows.map((row) => row.parts)).toEqual(rows.map((row) => signsAsLetters(row.folded)));
+    }
+    const [row] = await database.sql<{ parts: string }>`select parlour_parts(${'It\'s\n\ta :-) 100% C++ \\o/ "…" 👍'}) as parts`;
+    expect(row!.parts).toBe(signsAsLetters(fold('It\'s\n\ta :-) 100% C++ \\o/ "…" 👍')));
+  });
+
   test('the migration lists the same accents, scripts and replacements', () => {
     const migration = readFileSync(join(import.meta.dir, '../../drizzle/0000_search_text.sql'), 'utf8');
     expect(migration).toContain(`'[${ACCENTS}]+'`);

@@ -1,6 +1,6 @@
 /** 300 drawn searches over 20,000 real messages (ORACLE_MESSAGES=50000 for more): results, order, highlights and page walks are those of the oracle, exactly. */
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { parseSearch, toLikePattern, toTsquery } from '../../src/messages/search.ts';
+import { parseSearch, partOf, toTsquery } from '../../src/messages/search.ts';
 import type { Way } from '../../src/messages/search-plan.ts';
 import { createSearchQueries, type Wanted } from '../../src/messages/search-queries.ts';
 import { createSearch } from '../../src/messages/search-service.ts';
@@ -109,7 +109,7 @@ test('every way to the newest matches leads to the same ones', async () => {
   for (let seed = 1; seed <= 60; seed++) {
     const { reader, question } = drawn(seed);
     const query = question.search === undefined ? undefined : parseSearch(question.search);
-    const part = question.contains === undefined ? undefined : toLikePattern(question.contains);
+    const part = question.contains === undefined ? undefined : partOf(question.contains);
     if (query === null || part === null) continue;
     const wanted: Wanted = {
       callerId: reader.id,

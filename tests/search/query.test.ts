@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { highlights } from '../../src/messages/highlight.ts';
-import { parseSearch, positiveTerms, toLikePattern, toTsquery } from '../../src/messages/search.ts';
+import { likeFolded, likeParts, parseSearch, partOf, positiveTerms, toTsquery } from '../../src/messages/search.ts';
 import { waysTo } from '../../src/messages/search-plan.ts';
 
 const tsquery = (search: string) => {
@@ -48,8 +48,9 @@ describe('a search', () => {
   for (const [search, query] of read) test(`${JSON.stringify(search)} is ${query ?? 'nothing'}`, () => expect(tsquery(search)).toBe(query));
 
   test('as a literal part escapes what LIKE would read', () => {
-    expect(toLikePattern('100%_\\Ä')).toBe('%100\\%\\_\\\\a%');
-    expect(toLikePattern('\u0301\u0301\u0301')).toBeNull();
+    expect(likeFolded(partOf('100%_\\Ä')!)).toBe('%100\\%\\_\\\\a%');
+    expect(likeParts(partOf('a_b :-)')!)).toBe('%aābàòîê%');
+    expect(partOf('\u0301\u0301\u0301')).toBeNull();
   });
 });
 
@@ -106,7 +107,7 @@ describe('a highlight', () => {
 });
 
 describe('the way to the newest matches', () => {
-  const known = { total: 1_000_000, inTime: 1_000_000, matching: 100_000, bySender: null, visible: 1_000_000, rooms: 500, oneRoom: false };
+  const known = { total: 1_000_000, inTime: 1_000_000, matching: 100_000, bySender: null, visible: 1_000_000, rooms: 500, oneRoom: false, byTrigrams: false };
   const first = (more: Partial<typeof known>) => waysTo(26, { ...known, ...more })[0]?.way;
 
   test('is time for a word that is everywhere', () => expect(first({})).toBe('time'));
@@ -125,7 +126,7 @@ describe('the way to the newest matches', () => {
         fc.boolean(),
         fc.integer({ min: 1, max: 2_000 }),
         (total, inTime, visible, matching, bySender, oneRoom, wanted) => {
-          const steps = waysTo(wanted, { total, inTime, visible, matching, bySender, oneRoom, rooms: oneRoom ? 1 : 10 });
+          const steps = waysTo(wanted, { total, inTime, visible, matching, bySender, oneRoom, rooms: oneRoom ? 1 : 10, byTrigrams: total % 2 === 0 });
           expect(steps.at(-1)?.rows).toBeNull();
           expect(steps.slice(0, -1).every((step) => step.rows !== null)).toBe(true);
         },
