@@ -13,9 +13,6 @@ import { migrate } from '../src/db/migrate.ts';
 const TEMPLATE = 'parlour_template';
 const ROOT = join(import.meta.dir, '..');
 
-/** Files at a time: half of what tests do is waiting, but more than two would make those wait that measure time. */
-const PROCESSES = 2;
-
 /** Wins over apt's own start scripts: a package that is installed for its binary alone must not start a service. */
 const QUIET_APT = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
 

@@ -11,8 +11,13 @@ import { ARRAY_OF, wireTypes } from './types.ts';
 /** A JSON value as a parameter is encoded; a string is taken as JSON text where Postgres expects json. */
 export type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array | readonly SqlValue[] | { readonly [key: string]: unknown };
 
-// biome-ignore lint/suspicious/noExplicitAny: helpers and fragments of any rows may stand in a template
-type Part = SqlValue | postgres.Fragment | postgres.Helper<any, any> | postgres.PendingQuery<any> | postgres.Parameter<any>;
+// biome-ignore lint/suspicious/noExplicitAny: postgres.js decides by the place in a template what a list or an object becomes
+type Helping = postgres.Helper<any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: fragments of any rows may stand in a template
+type Part = SqlValue | postgres.PendingQuery<any> | Helping | postgres.Parameter<any>;
+/** Not a template, which is an array with `raw`. */
+type List = readonly unknown[] & { readonly raw?: never };
+type Columns = { readonly [column: string]: unknown; readonly raw?: never };
 
 /**
  * As in postgres.js: a template becomes a prepared query (run when awaited) or a fragment of another; `sql('name')` is an
@@ -27,11 +32,7 @@ export type Sql = {
   // biome-ignore lint/suspicious/noExplicitAny: rows are what the caller says they are, as in postgres.js
   <Row = any>(template: TemplateStringsArray, ...values: readonly Part[]): postgres.PendingQuery<(Row & postgres.Row)[]>;
   (name: string): postgres.Helper<string>;
-  // biome-ignore lint/suspicious/noExplicitAny: postgres.js decides by the place in the template what the list becomes
-  (
-    values: (readonly unknown[] & { readonly raw?: never }) | { readonly [column: string]: unknown; readonly raw?: never },
-    ...columns: any[]
-  ): postgres.Helper<any, any>;
+  (values: List | Columns, ...columns: readonly string[]): Helping;
   array: (values: readonly SqlValue[], elementOid?: number) => postgres.ArrayParameter;
   /** Encodes any JSON value, a bare string too. */
   json: (value: unknown) => postgres.Parameter;

@@ -7,6 +7,7 @@ const written = (work: (log: ReturnType<typeof createLog>) => void): string[] =>
   return lines;
 };
 
+const COLOR = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl';
 
 describe('the log', () => {
@@ -40,7 +41,7 @@ describe('the log', () => {
     const [line] = written((log) => log.info({ name }, name));
     expect(line!.trimEnd().split('\n')).toHaveLength(1);
     expect(JSON.parse(line!).name).toBe(name);
-    const readable = readableLine(line!).replaceAll(/\u001b\[\d+m/g, '');
+    const readable = readableLine(line!).replaceAll(COLOR, '');
     expect(readable.trimEnd()).not.toContain('\n');
     expect(readable).not.toContain('\u001b');
   });
