@@ -66,7 +66,10 @@ export function docsRoutes({
   /** Made once, at the first asking: most servers are never asked. */
   async function openApi(): Promise<string> {
     if (document) return document;
-    const collector = new Elysia().use(app()).use(swagger({ path: '/skeleton', excludeStaticFile: false, exclude: [/^\/skeleton/] }));
+    // The routes alone, not `.use(app())`: an app that is used by another one loses its server, and no socket would open again.
+    const collector = new Elysia();
+    for (const { method, path, hooks } of app().routes) collector.route(method, path, () => '', { detail: (hooks as { detail?: object } | undefined)?.detail });
+    collector.use(swagger({ path: '/skeleton', excludeStaticFile: false, exclude: [/^\/skeleton/] }));
     const response = await collector.handle(new Request('http://localhost/skeleton/json'));
     if (!response.ok) throw new Error(`The paths could not be collected: ${response.status}`);
     document = JSON.stringify(openApiOf((await response.json()) as Skeleton, wordsOf(app()), version));

@@ -28,6 +28,16 @@ const ROUTES = `
 const OUTSIDE = ['GET /livez', 'GET /readyz', 'GET /metrics', 'GET /docs', 'GET /openapi.json', 'GET /errors/{}', 'GET /api/v1', 'GET /ws', 'GET /ws/chat/{}'];
 
 describe('the document', () => {
+  test('leaves the server as it was: sockets open after it was read as before', async () => {
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`);
+    const opened = await new Promise((done) => {
+      socket.onopen = () => done(true);
+      socket.onclose = () => done(false);
+    });
+    socket.close();
+    expect(opened).toBe(true);
+  });
+
   test('holds every operation of the contract', () => {
     const wanted = [...ROUTES.split(',').map((line) => line.trim().replace(' /', ' /api/v1/')), ...OUTSIDE];
     const found = document.operations.map(({ method, path }) => `${method} ${path.replaceAll(/\{\w+\}/g, '{}')}`);
