@@ -347,3 +347,31 @@ describe('a query', () => {
     expect((await server.ask('GET', '/livez')).status).toBe(200);
   });
 });
+
+describe('what is switched off', () => {
+  test('is 404: documentation, metrics, and metrics that have a port of their own', async () => {
+    const bare = await startServer({ DOCS: 'false', METRICS: 'false' });
+    for (const path of ['/docs', '/docs/socket', '/docs/swagger-ui.css', '/openapi.json', '/metrics']) {
+      const answer = await bare.ask('GET', path);
+      expect([path, answer.status, answer.json?.code]).toEqual([path, 404, 'not_found']);
+    }
+    // What problems point to stays.
+    expect((await bare.ask('GET', '/errors/invalid')).status).toBe(200);
+    await bare.stop();
+    const apart = await startServer({ METRICS_PORT: '1' });
+    expect((await apart.ask('GET', '/metrics')).status).toBe(404);
+    await apart.stop();
+  });
+
+  test('the pages of documentation ask nobody else for anything', async () => {
+    for (const path of ['/docs', '/docs/socket', '/errors/invalid']) {
+      const { text, headers } = await server.ask('GET', path);
+      expect([path, [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, to]) => to!).filter((to) => !/^(?:\/|#)/.test(to) || to.startsWith('//'))]).toEqual([
+        path,
+        [],
+      ]);
+      for (const [, to] of text.matchAll(/(?:src|href)="(\/[^"#]+)"/g)) expect([to, (await server.ask('GET', to!)).status]).toEqual([to, 200]);
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    }
+  });
+});

@@ -208,6 +208,16 @@ for (const list of LISTS) {
   });
 }
 
+test('without a limit a page has 25 items', async () => {
+  const many = await person(server, 'many');
+  const made = await Promise.all(Array.from({ length: 26 }, (_, n) => many.does(201, 'POST', 'rooms', { name: `One of many ${n}` })));
+  const page = await many.does(200, 'GET', 'rooms?total=true');
+  expect([page.items.length, page.total, typeof page.nextCursor]).toEqual([25, 26, 'string']);
+  expect((await many.does(200, 'GET', `rooms?cursor=${page.nextCursor}`)).items.length).toBe(1);
+  for (const { id } of made) await many.does(204, 'DELETE', `rooms/${id}`);
+  await server.sql`delete from users where id = ${many.id}`;
+});
+
 describe('a cursor', () => {
   test('belongs to its list, its filters and its sort', async () => {
     const cursors = await Promise.all(LISTS.map(async (list) => (await list.who().does(200, 'GET', and(list.path(), 'limit=1'))).nextCursor as string));
