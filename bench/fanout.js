@@ -3,6 +3,7 @@
  * from the intended time of sending; every receiver complete and in order.
  */
 import exec from 'k6/execution';
+import { setTimeout } from 'k6/timers';
 import { number, people, rooms, seconds } from './load/cast.js';
 import { listen, listeners, whole } from './load/listen.js';
 import { speak } from './load/speak.js';
@@ -18,7 +19,8 @@ const smallRate = rate - hallRate;
 const USERS = 10;
 const PER_SMALL_ROOM = 10;
 /** Sockets open before the first message. */
-const BEFORE = number('BEFORE', 8);
+const BEFORE = number('BEFORE', 10);
+const OPENING_MS = (BEFORE - 2) * 1000;
 
 export const options = {
   scenarios: {
@@ -34,13 +36,16 @@ export const options = {
   summaryTrendStats: TREND,
 };
 
-/** rooms[0] is the hall; the others have ten listeners each. Every virtual user holds its share of both. */
+/** rooms[0] is the hall; the others have ten listeners each. Every virtual user holds its share of both, opened one after the other: the storm is reconnect.js. */
 export function hear() {
-  const until = Number(exec.scenario.startTime) + (BEFORE + duration) * 1000 + 500;
+  const begin = Number(exec.scenario.startTime);
+  const until = begin + (BEFORE + duration) * 1000 + 500;
   const user = exec.scenario.iterationInTest;
-  for (let at = user; at < large; at += USERS) listen(people[at % people.length], rooms[0], until, { tags: { group: 'hall' } });
-  for (let at = user; at < (rooms.length - 1) * PER_SMALL_ROOM; at += USERS) {
-    listen(people[at % people.length], rooms[1 + (at % (rooms.length - 1))], until, { tags: { group: 'rooms' } });
+  const all = large + (rooms.length - 1) * PER_SMALL_ROOM;
+  for (let at = user; at < all; at += USERS) {
+    const small = at - large;
+    const [roomId, group] = small < 0 ? [rooms[0], 'hall'] : [rooms[1 + (small % (rooms.length - 1))], 'rooms'];
+    setTimeout(() => listen(people[at % people.length], roomId, until, { tags: { group } }), begin + (at / all) * OPENING_MS - Date.now());
   }
 }
 

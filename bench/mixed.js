@@ -2,6 +2,7 @@
 import exec from 'k6/execution';
 import http from 'k6/http';
 import { Trend } from 'k6/metrics';
+import { setTimeout } from 'k6/timers';
 import { BASE, bearer, number, people, rooms, seconds } from './load/cast.js';
 import { listen, listeners, whole } from './load/listen.js';
 import { failed, speak } from './load/speak.js';
@@ -37,7 +38,9 @@ export const options = {
 
 export function hear() {
   const until = Number(exec.scenario.startTime) + (BEFORE + duration) * 1000 + 500;
-  for (let at = exec.scenario.iterationInTest; at < sockets; at += USERS) listen(people[at % people.length], rooms[at % rooms.length], until);
+  for (let at = exec.scenario.iterationInTest; at < sockets; at += USERS) {
+    setTimeout(() => listen(people[at % people.length], rooms[at % rooms.length], until), (at / sockets) * (BEFORE - 2) * 1000);
+  }
 }
 
 export function say() {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { openEmbedded } from '../src/db/embedded.ts';
+import { fillDataset, type Dataset } from './dataset.ts';
 import { move, on, type Share } from './cores.ts';
 import { run, startUntil, type Started } from './processes.ts';
 import { ROOT } from './setting.ts';
@@ -18,8 +19,9 @@ export type House = {
   dataDir: string;
   sql: postgres.Sql;
   people: Person[];
-  /** All people are in all of them. */
+  /** All people are in all of them; of a data set the hall and the large ones. */
   rooms: string[];
+  dataset: Dataset | undefined;
   postgresVersion: string;
   /** A server on this database. */
   open: (options?: OpenOptions) => Promise<Open>;
@@ -37,7 +39,12 @@ export type Open = {
   [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-export type HouseOptions = { users?: number; rooms?: number; messages?: number };
+export type HouseOptions = {
+  users?: number;
+  rooms?: number;
+  messages?: number /** So many messages of real words instead (dataset.ts); people are then its `everywhere` and `somewhere`. */;
+  dataset?: number;
+};
 
 /** Sessions outlive every bench, and no limit but the machine's decides. */
 const ENV = {
@@ -58,23 +65,37 @@ const ENV = {
 };
 
 /** Postgres with people and rooms in it. `DATABASE_URL`, when set, must name an empty database. */
-export async function openHouse({ users = 20, rooms = 100, messages = 0 }: HouseOptions = {}): Promise<House> {
+export async function openHouse({ users = 20, rooms = 100, messages = 0, dataset }: HouseOptions = {}): Promise<House> {
   await using opened = new AsyncDisposableStack();
   const dataDir = mkdtempSync(join(tmpdir(), 'parlour-bench-'));
   chmodSync(dataDir, 0o755);
   opened.defer(() => rmSync(dataDir, { recursive: true, force: true }));
   const databaseUrl = process.env.DATABASE_URL || opened.use(await openEmbedded(dataDir)).url;
   const env = { ...ENV, DATABASE_URL: databaseUrl, DATA_DIR: dataDir, JWT_SECRET: crypto.randomUUID() };
-  const tokens = join(dataDir, 'tokens');
-  const seed = ['seed', '--users', users, '--rooms', rooms, '--messages', messages, '--tokens', tokens].map(String);
-  await run([process.execPath, 'src/cli.ts', ...seed], { cwd: ROOT, env, limitMs: 300_000 });
-  const people = readFileSync(tokens, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Person);
+  const parlour = (...args: unknown[]) => run([process.execPath, 'src/cli.ts', ...args.map(String)], { cwd: ROOT, env, limitMs: 300_000 });
   const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} });
   opened.defer(() => sql.end({ timeout: 2 }));
-  const made = await sql<{ id: string }[]>`select id from rooms order by created_at, id`;
+
+  let people: Person[];
+  let known: Dataset | undefined;
+  if (dataset === undefined) {
+    const tokens = join(dataDir, 'tokens');
+    await parlour('seed', '--users', users, '--rooms', rooms, '--messages', messages, '--tokens', tokens);
+    people = readFileSync(tokens, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Person);
+  } else {
+    await parlour('migrate');
+    known = await fillDataset(sql, { messages: dataset });
+    people = [];
+    for (const id of [known.everywhere, known.somewhere]) {
+      const [row] = await sql<{ username: string }[]>`select username from users where id = ${id}`;
+      const { accessToken } = JSON.parse(await parlour('token', row!.username, '--seconds', 86_400)) as { accessToken: string };
+      people.push({ id, username: row!.username, accessToken });
+    }
+  }
+  const made = known ? [known.hall, ...known.large] : (await sql<{ id: string }[]>`select id from rooms order by created_at, id`).map(({ id }) => id);
   const [version] = await sql<{ server_version: string }[]>`show server_version`;
   await sql`analyze`;
 
@@ -84,7 +105,8 @@ export async function openHouse({ users = 20, rooms = 100, messages = 0 }: House
     dataDir,
     sql,
     people,
-    rooms: made.map(({ id }) => id),
+    rooms: made,
+    dataset: known,
     postgresVersion: version!.server_version,
     async open({ env: more = {}, bunArgs = [], share = 'all', program = ['src/cli.ts', 'serve'] } = {}) {
       const child = await startUntil('listening', [...on(share), process.execPath, ...bunArgs, ...program], { ...env, ...more }, ROOT);
