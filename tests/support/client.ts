@@ -61,6 +61,7 @@ export class Reader {
   private fetching = 0;
   private ended = false;
   private url = '';
+  private returning = false;
   private opening: ((error: Error) => void) | undefined;
   ready = false;
   /** What the server last said about its leave. */
@@ -115,19 +116,16 @@ export class Reader {
     for (let from = 0; from < known.length; from += 200) await this.subscribe(known.slice(from, from + 200));
   }
 
+  /** Tries one node after the other until it is ready on one. */
   private async comeBack(): Promise<void> {
+    if (this.returning) return;
+    this.returning = true;
     for (let tries = 0; !this.ended && !this.ready; tries++) {
       await Bun.sleep(RETRY_MS * (0.5 + Math.random()));
       const urls = this.options.urls();
-      if (this.ended || urls.length === 0) continue;
-      try {
-        await this.open(urls[tries % urls.length]!);
-      } catch {
-        // The close handler has begun anew if the socket was refused; a resume that failed is asked for again here.
-        if (!this.ready) return;
-        this.drop();
-      }
+      await this.open(urls[tries % urls.length]!).catch(() => {});
     }
+    this.returning = false;
   }
 
   private lose(): void {
@@ -196,6 +194,11 @@ export class Reader {
     const place = this.rooms.get(roomId);
     if (!place) return;
     this.archive.push({ ...place });
+    this.rooms.delete(roomId);
+  }
+
+  /** As forget, but what was heard is thrown away too: for whoever has judged it already. */
+  discard(roomId: string): void {
     this.rooms.delete(roomId);
   }
 

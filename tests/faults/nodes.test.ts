@@ -1,0 +1,82 @@
+/** Nodes that die: between commit and publish, at once, and on request. What was acknowledged is there, and the others' readers have it. */
+import { expect, test } from 'bun:test';
+import type { Reader } from '../support/client.ts';
+import { until } from '../support/wait.ts';
+import { longestLag, openStage, type Stage } from './stage.ts';
+
+const COMPLETE_MS = 5_000;
+const EXIT_MS = 10_000;
+
+/** When all of these have everything that is stored of what was acknowledged until now, in milliseconds from `since`. */
+async function complete(stage: Stage, readers: readonly Reader[], since: number): Promise<number> {
+  const heads = await stage.db.sql<{ id: string; seq: number }>`select id, last_seq as seq from rooms`;
+  await Promise.all(readers.flatMap((reader) => heads.map(({ id, seq }) => reader.reaches(id, seq, COMPLETE_MS))));
+  return performance.now() - since;
+}
+
+test('a node that dies between commit and publish: the other finds what it did not tell', async () => {
+  await using stage = await openStage({ nodes: 1 });
+  const [kept] = stage.nodes as [Stage['nodes'][0]];
+  const dying = await stage.startNode({ FAILPOINT: 'after-commit:60' });
+  const reader = await stage.reader(stage.people[4]!, [kept.url]);
+  const moved = await stage.reader(stage.people[5]!, [dying.url, kept.url]);
+  const load = stage.load({ urls: (nth) => (nth < 2 ? [dying.url, kept.url] : [kept.url]) });
+  expect(await dying.exited).not.toBe(0);
+  const died = performance.now();
+  await load.settledSince(died, COMPLETE_MS);
+  const ms = await complete(stage, [reader, moved], died);
+  expect(ms).toBeLessThan(COMPLETE_MS);
+  await stage.warm(load, load.answers.length + 50);
+  const lag = longestLag(load, reader);
+  expect(lag).toBeLessThan(COMPLETE_MS);
+  // Committed, not told by the one who died, and answered with its first seq when it was sent again.
+  expect(load.acknowledged.some(({ first, lane }) => !first && lane !== '')).toBe(true);
+  expect(await stage.verdict('killed between commit and publish', load, { 'complete after ms': Math.round(ms), 'longest lag ms': Math.round(lag) })).toEqual(
+    [],
+  );
+}, 40_000);
+
+test('a node that is killed with -9: its clients resume on the other, and nothing is missing', async () => {
+  await using stage = await openStage();
+  const [dying, kept] = stage.nodes as [Stage['nodes'][0], Stage['nodes'][0]];
+  const reader = await stage.reader(stage.people[4]!, [kept.url]);
+  const moved = await stage.reader(stage.people[5]!, [dying.url, kept.url]);
+  const load = stage.load();
+  await stage.warm(load, 150);
+  dying.kill('SIGKILL');
+  await dying.exited;
+  const died = performance.now();
+  await load.settledSince(died, COMPLETE_MS);
+  const ms = await complete(stage, [reader, moved], died);
+  expect(ms).toBeLessThan(COMPLETE_MS);
+  await stage.warm(load, load.answers.length + 50);
+  expect(moved.closes.length).toBeGreaterThan(0);
+  const lag = longestLag(load, reader);
+  expect(lag).toBeLessThan(COMPLETE_MS);
+  expect(await stage.verdict('node killed -9', load, { 'complete after ms': Math.round(ms), 'longest lag ms': Math.round(lag) })).toEqual([]);
+}, 40_000);
+
+test('SIGTERM under load: no request in flight fails, sockets are told and closed with 1012, and it ends with 0', async () => {
+  await using stage = await openStage();
+  const [leaving, kept] = stage.nodes as [Stage['nodes'][0], Stage['nodes'][0]];
+  // Behind a balancer: what is new goes to the other node from the moment on at which /readyz says so.
+  let down = false;
+  const urls = (): string[] => (down ? [kept.url] : [leaving.url, kept.url]);
+  const reader = await stage.reader(stage.people[4]!, [kept.url]);
+  const moved = await stage.reader(stage.people[5]!, urls);
+  const load = stage.load({ urls: (nth) => (nth < 2 ? urls() : [kept.url]) });
+  await stage.warm(load, 100);
+  const from = performance.now();
+  leaving.kill('SIGTERM');
+  await until('it says that it leaves', async () => (await fetch(`${leaving.url}/readyz`)).status === 503, 3_000);
+  down = true;
+  expect(await leaving.exited).toBe(0);
+  const ms = performance.now() - from;
+  expect(ms).toBeLessThan(EXIT_MS);
+  expect(moved.reconnectAfterMs).toBeGreaterThanOrEqual(0);
+  expect([...moved.closes, ...load.closes()].filter((code) => code !== 1012)).toEqual([]);
+  expect(moved.closes.length).toBe(1);
+  await complete(stage, [reader, moved], from);
+  expect(load.failures).toEqual([]);
+  expect(await stage.verdict('SIGTERM', load, { 'exit after ms': Math.round(ms) })).toEqual([]);
+}, 40_000);
