@@ -106,7 +106,6 @@ export const rooms = pgTable(
   (table) => [
     uniqueIndex('rooms_direct').on(table.directKey).where(sql`${table.directKey} is not null`),
     index('rooms_public').on(table.id).where(sql`${table.visibility} = 'public'`),
-    index('rooms_owner').on(table.ownerId).where(sql`${table.ownerId} is not null`),
     check('rooms_kind', sql`${table.kind} in ('group', 'direct')`),
     check('rooms_visibility', sql`${table.visibility} in ('private', 'public')`),
   ],

@@ -64,11 +64,15 @@ export function waysTo(wanted: number, known: Knowledge): Step[] {
   ways.sort((a, b) => a.cost - b.cost);
   const steps: Step[] = [];
   for (const { way, cost, walks } of ways) {
-    const rows = walks ? (BOUNDS.find((bound) => bound >= PATIENCE * cost) ?? (cost < MOST ? MOST : null)) : null;
-    // A walk that should read more than the largest bound is for those who have no other way.
-    if (walks && rows === null && ways.some((other) => !other.walks)) continue;
-    steps.push({ way, rows });
-    if (rows === null) break;
+    if (!walks) {
+      steps.push({ way, rows: null });
+      break;
+    }
+    const bounds = BOUNDS.filter((bound) => bound >= PATIENCE * cost);
+    if (bounds.length === 0 && cost < MOST) bounds.push(MOST);
+    const rival = Math.min(...ways.filter((other) => !other.walks).map((other) => other.cost));
+    // Without a bound it is no way at all: there is another that finds everything. The newest messages may be of another kind than the rest (an import, a bot): a walk in vain goes on while that is cheaper than the others.
+    for (const [at, rows] of bounds.entries()) if (at === 0 || rows <= rival) steps.push({ way, rows });
   }
   return steps;
 }
