@@ -89,11 +89,11 @@ export function createSearch({ queries }: { queries: SearchQueries }) {
   return {
     /**
      * Messages that are not deleted, of the caller's own rooms, with highlights when something was searched.
-     * Throws invalid: `/sort` without `search`, `/user` that is no id, `/cursor` of another list.
+     * Throws invalid: relevance without `search`, `/user` that is no id, `/cursor` of another list.
      */
     async find(caller: Caller, query: FindMessages): Promise<CountedPage<FoundMessage>> {
       const { limit = PAGE_DEFAULT, sort = 'newest', search, contains } = query;
-      if (sort === 'relevance' && search === undefined) throw invalid(issue('/sort', 'mismatch', 'relevance needs a search'));
+      if (sort === 'relevance' && search === undefined) throw invalid(issue('', 'mismatch', 'sort=relevance needs search'));
       const sender = senderOf(caller, query.user);
       const scope = cursorScope('findMessages', { ...query, user: sender ?? undefined, sort });
       const counted = query.total ? { total: null } : {};
