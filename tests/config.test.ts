@@ -139,6 +139,14 @@ describe('the environment', () => {
   });
 });
 
+test('docs/configuration.md names every variable that is read, and no other', async () => {
+  const source = await readFile(join(import.meta.dir, '../src/config.ts'), 'utf8');
+  const read = new Set([...source.matchAll(/read\.\w+\('([A-Z_]+)'/g)].map(([, name]) => name!));
+  const table = (await readFile(join(import.meta.dir, '../docs/configuration.md'), 'utf8')).split('\n').filter((line) => line.startsWith('| `'));
+  const documented = new Set(table.flatMap((line) => [...line.split('|')[1]!.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name!)));
+  expect([...documented].sort()).toEqual([...read].sort());
+});
+
 describe('the secret of development', () => {
   test('is made once, kept with mode 600, and the same for all who ask at the same time', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'parlour-secret-'));
