@@ -2,7 +2,7 @@
 import type { Dataset } from './dataset.ts';
 import { drawsFrom } from './draws.ts';
 import { type SearchKind, searchKinds } from './kinds.ts';
-import { paced, type Spread, spreadOf } from './served.ts';
+import { paced, type Spread, spreadOf } from './paced.ts';
 
 export type Measured = { kind: string; sort: 'newest' | 'relevance'; page: 1 | 100; found: number; failed: number; spread: Spread };
 
