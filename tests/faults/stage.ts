@@ -119,21 +119,16 @@ export async function openStage({ nodes: count = 2, postgres: own = false, env =
     /** Has some load behind it, so that plans are made and connections open. */
     warm: (load: Load, answers = 50): Promise<unknown> => until('the load runs', () => load.answers.length >= answers, 15_000),
 
-    /** Ends the load, waits for every reader and judges the story; prints a line of figures. */
-    async verdict(name: string, load: Load, figures: Record<string, string | number> = {}, limitMs = 5_000): Promise<string[]> {
+    /** Ends the load, waits for every reader and judges the story; prints the figures as a line of JSON (bench/faults.ts reads them). */
+    async verdict(fault: string, load: Load, figures: () => Record<string, number>, limitMs = 5_000): Promise<string[]> {
       await load.stop();
       acknowledged.push(...load.acknowledged);
       const judged = await judge(db.sql, { roomIds, readers, acknowledged, limitMs });
       const broken = await brokenRooms(db);
-      const all = {
-        ...figures,
-        acknowledged: load.acknowledged.length,
-        'stored without': judged.unacknowledged - unacknowledged,
-        failures: JSON.stringify(kinds(load.failures)),
-      };
+      const all = { ...figures(), acknowledged: load.acknowledged.length, storedUnacknowledged: judged.unacknowledged - unacknowledged };
       unacknowledged = judged.unacknowledged;
-      const line = Object.entries(all).map(([key, value]) => `${key} ${value}`);
-      console.log(`fault: ${name}: ${line.join(', ')}`);
+      const rounded = Object.entries(all).map(([name, value]) => [name, Math.round(value * 100) / 100]);
+      console.log(JSON.stringify({ fault, ...Object.fromEntries(rounded), failures: kinds(load.failures) }));
       const ours = nodes.flatMap((node) => node.lines().filter(isOurs));
       return [
         ...judged.problems,

@@ -38,7 +38,7 @@ async function playAll(chat: Chat, name: string, share: number): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: ABREAST }, next));
-  console.log(`${sums.histories} histories on ${name}: ${sums.acknowledged} acknowledged, ${sums.stored} stored, ${sums.heard} events heard`);
+  console.log(JSON.stringify({ model: name, ...sums }));
   expect(failed).toEqual([]);
   expect(await brokenRooms(chat)).toEqual([]);
 }
