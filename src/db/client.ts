@@ -75,7 +75,7 @@ const END_SECONDS = 5;
 
 /** Connects on first use; the URL is not tried here (see `ping`). */
 export function openDatabase({ url, pool, deadlineMs, bound = BOUND, onRebuild }: DatabaseOptions): Database {
-  const deadlines = createDeadlines(deadlineMs, bound);
+  const deadlines = createDeadlines(deadlineMs, bound, () => replace());
   const timeouts = { statement_timeout: Math.floor(deadlineMs * 0.8), lock_timeout: Math.floor(deadlineMs * 0.6) };
   const open = (): postgres.Sql => connect(url, pool, timeouts);
   let current = open();

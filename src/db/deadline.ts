@@ -30,14 +30,18 @@ export type Deadlines = {
 };
 
 const SWEEP_MS = 50;
+const MUTE_AFTER = 5;
 
 /**
  * `arm` makes a query fail with `unavailable` after `deadlineMs` (checked every 50 ms) and with `overloaded` when `bound` are
- * in flight; other failures are translated (failures.ts).
+ * in flight; other failures are translated (failures.ts). `onMute` is told when a connection has let five queries in a row
+ * expire without a word, though the server's own timeouts come earlier: it is dead without having been closed.
  */
-export function createDeadlines(deadlineMs: number, bound: number): Deadlines {
+export function createDeadlines(deadlineMs: number, bound: number, onMute: () => void): Deadlines {
   // Insertion order is expiry order, because every query gets the same time.
   const inFlight = new Set<LazyQuery>();
+  /** Backends, and how many queries they let expire since they were last heard. */
+  const mute = new Map<object, number>();
   let sweeping: ReturnType<typeof setInterval> | undefined;
   let expired = 0;
   let refused = 0;
@@ -58,7 +62,14 @@ export function createDeadlines(deadlineMs: number, bound: number): Deadlines {
   const expire = (query: LazyQuery): void => {
     expired++;
     query.reject(new AppError('unavailable', `The database did not answer within ${deadlineMs} ms. If this was a write, it may or may not have happened.`));
-    if (query.state !== null) return;
+    if (query.state !== null) {
+      const silent = (mute.get(query.state) ?? 0) + 1;
+      mute.set(query.state, silent);
+      if (silent < MUTE_AFTER) return;
+      mute.clear();
+      onMute();
+      return;
+    }
     // It was never sent. Take it out of the driver's queue; when it is the one that a new connection is being opened for, it
     // is in no queue, and marking it cancelled would leave that connection unused for ever: then it becomes a harmless one.
     Promise.resolve(query.cancel()).catch(() => {});
@@ -83,6 +94,8 @@ export function createDeadlines(deadlineMs: number, bound: number): Deadlines {
     query.resolve = (rows) => {
       inFlight.delete(query);
       answered++;
+      // Also an answer that comes too late: the connection speaks.
+      if (mute.size > 0 && query.state !== null) mute.delete(query.state);
       resolve(rows);
     };
     query.reject = (error) => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { sql as drizzleSql } from 'drizzle-orm';
 import { pgTable, bigint, jsonb, timestamp, uuid } from 'drizzle-orm/pg-core';
 import { openDatabase } from '../../src/db/client.ts';
@@ -191,6 +192,23 @@ describe('a database that', () => {
     expect(client.stats().inFlight).toBe(0);
   }, 60_000);
 
+  test('no longer answers on one of its connections, which stays open, gets a new pool', async () => {
+    const fresh = await freshOpenDatabase({ empty: true });
+    await using proxy = await muteable(Number(new URL(fresh.url).port));
+    const url = new URL(fresh.url);
+    url.port = String(proxy.port);
+    let rebuilt = 0;
+    await using client = openDatabase({ url: url.href, pool: 2, deadlineMs: 500, onRebuild: () => rebuilt++ });
+    await Promise.all([client.sql`select pg_sleep(0.1)`, client.sql`select pg_sleep(0.1)`]);
+    proxy.muteOne();
+    // More at a time than connections: else the driver has always a better one to give.
+    const burst = () => Promise.allSettled(Array.from({ length: 8 }, () => client.sql`select pg_sleep(0.005)`));
+    await until('the pool is replaced', () => burst().then(() => rebuilt > 0), 20_000);
+    // From here on nothing hits the dead connection.
+    for (let n = 0; n < 20; n++) expect((await burst()).every(({ status }) => status === 'fulfilled')).toBe(true);
+    await fresh[Symbol.asyncDispose]();
+  }, 60_000);
+
   test('loses half of its backends again and again leaves nothing stuck', async () => {
     await using postgres = await ownPostgres();
     await using client = openDatabase({ url: postgres.url, pool: 4, deadlineMs: 3_000 });
@@ -233,3 +251,30 @@ test('array text is read back element by element', () => {
   expect(parseArray('{1,NULL,3}', Number)).toEqual([1, null, 3]);
   expect(parseArray('{"a,b","NULL",NULL,"\\"\\\\"}')).toEqual(['a,b', 'NULL', null, '"\\']);
 });
+
+/** Passes connections on to a port of 127.0.0.1, until one of them is made mute: open, but nothing comes or goes. */
+async function muteable(target: number) {
+  const pairs: Socket[][] = [];
+  const server = createServer((near) => {
+    const far = connect({ host: '127.0.0.1', port: target });
+    pairs.push([near, far]);
+    near.pipe(far);
+    far.pipe(near);
+    for (const socket of [near, far]) socket.on('error', () => {});
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    port: (server.address() as AddressInfo).port,
+    muteOne() {
+      const [near, far] = pairs[0]!;
+      near!.unpipe();
+      far!.unpipe();
+      near!.pause();
+      far!.pause();
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of pairs.flat()) socket.destroy();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
