@@ -18,12 +18,17 @@ export function createHistory({ db, live, users, writer }: Services, totals: Tot
   const rooms = new Map<string, string>();
   const members = new Set<string>();
 
+  /** Made first and looked up when the name is taken: of a new history nearly everybody is new. */
   async function personOf(username: string): Promise<string> {
-    const known = await users.named(username);
-    if (known) return known.id;
-    const { id } = await users.make({ username });
-    totals.users++;
-    return id;
+    try {
+      const { id } = await users.make({ username });
+      totals.users++;
+      return id;
+    } catch (error) {
+      const known = error instanceof AppError && error.code === 'conflict' ? await users.named(username) : undefined;
+      if (!known) throw error;
+      return known.id;
+    }
   }
 
   async function roomOf({ room, username, at }: Entry): Promise<string> {
