@@ -79,13 +79,19 @@ export function createHeal(ports: { log: Log; readLog: ReadLog; deliver: () => D
       if (!running) void run();
     },
 
-    /** Resolves when the feed is in `epoch` or another and has reached `seq`, or is gone. Throws unavailable. */
+    /**
+     * Resolves when the feed has reached `seq` of `epoch`, or is gone, or when its log turned out to be of another epoch: then it
+     * is in that one. Without looking, a resume that knows the new epoch before its node would read again until the poll does.
+     * Throws unavailable.
+     */
     async reach(feed: Feed, epoch: string, seq: number): Promise<void> {
-      while (!feed.gone && feed.epoch === epoch && (feed.head < seq || feed.paused)) {
+      let isOther = feed.epoch !== epoch;
+      while (!feed.gone && (isOther || (feed.epoch === epoch && (feed.head < seq || feed.paused)))) {
         const waiting = round;
         this.ask(feed);
         const failed = await waiting.promise;
         if (failed) throw failed;
+        isOther = false;
       }
     },
 
