@@ -1,6 +1,7 @@
 /** The load driver's process: one job as JSON in its argument, the outcome as the last line on stdout. It never starts a server. */
 import { httpRun } from './http.ts';
 import type { GetJob, Job, Outcome } from './jobs.ts';
+import { meter } from './meter.ts';
 import { restSends, socketSends } from './sends.ts';
 import { echo, fanout, idle } from './sockets.ts';
 
@@ -8,9 +9,11 @@ async function get({ where, connections, ms, requests }: GetJob): Promise<Outcom
   const bytes = requests.map((text) => Buffer.from(text));
   const until = performance.now() + ms;
   let n = 0;
+  meter.start();
   const { answered, failed, firstFailure, seconds, latencies } = await httpRun(where.host, where.port, connections, () =>
     performance.now() > until ? undefined : bytes[n++ % bytes.length]!,
   );
+  meter.stop();
   const sorted = latencies.toSorted();
   const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
   return {
@@ -40,5 +43,7 @@ function carryOut(job: Job): Promise<Outcome> {
 }
 
 const job = JSON.parse(await Bun.file(process.argv[2]!).text()) as Job;
-console.log(JSON.stringify(await carryOut(job)));
+meter.of(Number(process.argv[3] ?? 0));
+const outcome = await carryOut(job);
+console.log(JSON.stringify({ ...outcome, cpuSeconds: meter.used }));
 process.exit(0);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { on, type Share } from '../cores.ts';
-import { cpuSeconds, run } from '../processes.ts';
+import { run } from '../processes.ts';
 import type { Job, Outcome } from './jobs.ts';
 
 const DRIVE = join(import.meta.dir, 'drive.ts');
@@ -18,11 +18,9 @@ export async function drive(job: Job, { pid = 0, share = 'driver' }: { pid?: num
   const folder = mkdtempSync(join(tmpdir(), 'parlour-job-'));
   const file = join(folder, 'job.json');
   writeFileSync(file, JSON.stringify(job));
-  const before = cpuSeconds(pid);
   try {
-    const out = await run([...on(share), process.execPath, DRIVE, file], { limitMs: ('ms' in job ? job.ms : 0) + AROUND_MS });
-    const used = cpuSeconds(pid) - before;
-    const outcome = JSON.parse(out.trim().split('\n').at(-1)!) as Outcome;
+    const out = await run([...on(share), process.execPath, DRIVE, file, String(pid)], { limitMs: ('ms' in job ? job.ms : 0) + AROUND_MS });
+    const { cpuSeconds: used, ...outcome } = JSON.parse(out.trim().split('\n').at(-1)!) as Outcome & { cpuSeconds: number };
     return { ...outcome, busy: outcome.seconds > 0 ? used / outcome.seconds : 0, cpuMicros: outcome.done > 0 ? (used / outcome.done) * 1e6 : 0 };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -2,6 +2,7 @@
 import { quantile } from '../statistics.ts';
 import { httpRun, request } from './http.ts';
 import type { Outcome, SendsJob, SocketSendsJob } from './jobs.ts';
+import { meter } from './meter.ts';
 import { type Lean, openLean } from './socket.ts';
 
 /** Connection n speaks in rooms n, n + connections, …, so that each room's order can be told by the numbers. */
@@ -13,6 +14,7 @@ const roomOf = (job: SendsJob, connection: number, n: number): string => {
 export async function restSends(job: SendsJob): Promise<Outcome> {
   const { where, connections, ms, runName, tokens, texts } = job;
   const until = performance.now() + ms;
+  meter.start();
   const sent = new Array<number>(connections).fill(0);
   const { answered, failed, firstFailure, seconds, latencies } = await httpRun(where.host, where.port, connections, (connection) => {
     if (performance.now() > until) return undefined;
@@ -20,6 +22,7 @@ export async function restSends(job: SendsJob): Promise<Outcome> {
     const body = `{"content":${JSON.stringify(texts[(n * 31 + connection) % texts.length]!)},"clientMessageId":"${runName}-${connection}-${n}"}`;
     return request('POST', `/api/v1/rooms/${roomOf(job, connection, n)}/messages`, { token: tokens[connection % tokens.length], body });
   });
+  meter.stop();
   return {
     rate: answered / seconds,
     done: answered,
@@ -38,6 +41,7 @@ export async function socketSends(job: SocketSendsJob): Promise<Outcome> {
   let acknowledged = 0;
   let sentInAll = 0;
   const sockets: Lean[] = [];
+  meter.start();
   const started = performance.now();
   let last = started;
   const until = started + ms;
@@ -80,6 +84,7 @@ export async function socketSends(job: SocketSendsJob): Promise<Outcome> {
       });
     }),
   );
+  meter.stop();
   for (const socket of sockets) socket.close();
   const seconds = (last - started) / 1_000;
   const lost = sentInAll - acknowledged;

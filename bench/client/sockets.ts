@@ -1,10 +1,13 @@
 /** Drives sockets: commands with answers, fan-out to many that listen, and many that do nothing. Receivers check that nothing is missing, doubled or swapped. */
 import { quantile } from '../statistics.ts';
 import type { EchoJob, FanoutJob, IdleJob, Outcome } from './jobs.ts';
+import { meter } from './meter.ts';
 import { type Lean, openLean } from './socket.ts';
 
 /** Opened so many at a time; all at once would overflow the listener's queue. */
 const OPENING = 64;
+/** Presence, first snapshots and compiled code of the openings are over then. */
+const SETTLE_MS = 1_500;
 
 async function openAll(count: number, open: (at: number) => Promise<Lean>): Promise<Lean[]> {
   const sockets: Lean[] = [];
@@ -61,11 +64,13 @@ export async function echo({ where, path, dialect, tokens, sockets: count, inFli
       return self;
     });
   });
-  await Bun.sleep(100);
+  await Bun.sleep(SETTLE_MS);
+  meter.start();
   const started = performance.now();
   until = started + ms;
   for (const start of starts) start();
   await Promise.race([over, Bun.sleep(ms + 5_000)]);
+  meter.stop();
   const seconds = (last - started) / 1_000;
   if (waiting > 0) failure ??= `${waiting} commands were not answered`;
   const loss = failure;
@@ -121,7 +126,10 @@ export async function fanout(job: FanoutJob): Promise<Outcome> {
               opened(self);
             } else if (payload[9] === 0x72 && hello !== '' && !isReady && payload.toString('latin1', 9, 14) === 'ready') self.send(hello);
             else if (payload.toString('latin1', 9, 13) === 'ping') self.send('{"type":"pong"}');
-            else if (payload.toString('latin1', 9, 12) === 'gap' || payload.toString('latin1', 9, 14) === 'error') wrong ??= payload.toString();
+            else if (/^(gap|error|refused)/.test(payload.toString('latin1', 9, 16))) {
+              wrong ??= payload.toString();
+              fail(new Error(wrong));
+            }
             return;
           }
           const seq = seqOf(payload);
@@ -140,6 +148,7 @@ export async function fanout(job: FanoutJob): Promise<Outcome> {
         },
         onClose: (code) => {
           wrong ??= `subscriber ${at} was closed with ${code}`;
+          fail(new Error(wrong));
           over();
         },
       }).catch(fail);
@@ -157,7 +166,8 @@ export async function fanout(job: FanoutJob): Promise<Outcome> {
       },
     }).then(opened, fail);
   });
-  await Bun.sleep(200);
+  await Bun.sleep(SETTLE_MS);
+  meter.start();
   const started = performance.now();
   until = started + ms;
   if (rate === undefined) for (let at = 0; at < inFlight; at++) begin(performance.now());
@@ -172,6 +182,7 @@ export async function fanout(job: FanoutJob): Promise<Outcome> {
     if (heard === published * subscribers) over();
   }
   await Promise.race([finished, Bun.sleep(rate === undefined ? ms + 5_000 : 5_000)]);
+  meter.stop();
   const seconds = (lastAt - started) / 1_000;
   const missing = published * subscribers - heard;
   const loss = wrong ?? (missing !== 0 ? `${missing} of ${published * subscribers} deliveries are missing` : undefined);
@@ -197,8 +208,10 @@ export async function idle({ where, path, dialect, tokens, sockets: count, hello
           onFrame(payload, self) {
             const type = payload.toString('latin1', 9, 14);
             if (type.startsWith('ping')) self.send('{"type":"pong"}');
-            else if (type === 'error' || type.startsWith('gap')) failure ??= payload.toString();
-            else if (!isReady && payload.includes(ready)) {
+            else if (/^(gap|error|refus)/.test(type)) {
+              failure ??= payload.toString();
+              fail(new Error(failure));
+            } else if (!isReady && payload.includes(ready)) {
               isReady = true;
               opened(self);
             } else if (type === 'ready' && hello !== '') self.send(hello);

@@ -1,0 +1,84 @@
+/**
+ * Ours and the limit in turn, A B A B …: whatever the machine does meanwhile hits both. The ratio is made per pair; what is said is
+ * the median of the pairs and how far they lie apart. It knows nothing about what is measured.
+ */
+import { median, spread } from '../statistics.ts';
+
+export type Sample = {
+  /** What is compared: a rate, or a time or size where less is better. */
+  value: number;
+  /** Share of one core that the measured server was busy; and its processor time per thing done. */
+  busy?: number;
+  cpuMicros?: number;
+  loss?: string;
+};
+
+export type Comparison = {
+  id: string;
+  title: string;
+  unit: string;
+  aim: number;
+  /** `less`: the ratio must be at most the aim. */
+  better: 'more' | 'less';
+  /** What a reader must know to quote it. */
+  note?: string;
+  ours: () => Promise<Sample>;
+  limit: () => Promise<Sample>;
+};
+
+export type Ratio = {
+  id: string;
+  title: string;
+  unit: string;
+  aim: number;
+  better: 'more' | 'less';
+  note?: string;
+  ours: number;
+  limit: number;
+  ratio: number;
+  spread: number;
+  pairs: number[];
+  /** By processor time per thing done, when the driver and not the server was the limit. */
+  ratioByCpu?: number;
+  busy?: { ours: number; limit: number };
+  met: boolean;
+  loss?: string;
+};
+
+/** At least so busy a server is what limits the figure; below it the driver does. */
+const SATURATED = 0.9;
+
+export async function compare(what: Comparison, pairs: number): Promise<Ratio> {
+  const ours: Sample[] = [];
+  const limit: Sample[] = [];
+  // One of each first, which isn't counted: caches, plans and compiled code.
+  for (let round = -1; round < pairs; round++) {
+    const [a, b] = [await what.ours(), await what.limit()];
+    const loss = a.loss ?? (b.loss && `the limit: ${b.loss}`);
+    if (loss) return { ...described(what), ours: 0, limit: 0, ratio: 0, spread: 0, pairs: [], met: false, loss };
+    if (round < 0) continue;
+    ours.push(a);
+    limit.push(b);
+  }
+  const ratios = ours.map(({ value }, at) => value / limit[at]!.value);
+  const ratio = median(ratios);
+  const cpu = ours.map(({ cpuMicros = 0 }, at) => (limit[at]!.cpuMicros ?? 0) / cpuMicros).filter((one) => Number.isFinite(one) && one > 0);
+  const busyOf = (samples: Sample[]) => median(samples.map(({ busy = 0 }) => busy));
+  const busy = cpu.length === ours.length ? { ours: busyOf(ours), limit: busyOf(limit) } : undefined;
+  const ratioByCpu = busy ? median(cpu) : undefined;
+  // A limit that waits for the driver makes everything look equal: then processor time per thing done decides.
+  const decides = busy && busy.limit < SATURATED && ratioByCpu !== undefined ? Math.min(ratio, ratioByCpu) : ratio;
+  return {
+    ...described(what),
+    ours: median(ours.map(({ value }) => value)),
+    limit: median(limit.map(({ value }) => value)),
+    ratio,
+    spread: spread(ratios),
+    pairs: ratios,
+    ratioByCpu,
+    busy,
+    met: what.better === 'more' ? decides >= what.aim : decides <= what.aim,
+  };
+}
+
+const described = ({ id, title, unit, aim, better, note }: Comparison) => ({ id, title, unit, aim, better, note });

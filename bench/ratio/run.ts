@@ -1,0 +1,98 @@
+/** `bun run bench ratio [R1 R4 …]`: ours over the raw limit, one table, JSON kept. A loss is printed in place of a figure. */
+import { pinning } from '../cores.ts';
+import { keep, kept } from '../results.ts';
+import { settingOf } from '../setting.ts';
+import { figure } from '../statistics.ts';
+import { table } from '../table.ts';
+import { r1, r2, r6 } from './http.ts';
+import { type Comparison, compare, type Ratio } from './pairs.ts';
+import { r11 } from './workers.ts';
+import { r3, r4, r8, r9 } from './sockets.ts';
+import { openStage, type Stage } from './stage.ts';
+import { r10, r5, r7 } from './storage.ts';
+
+const IDLE_SOCKETS = 10_000;
+/** The socket's own limit of unanswered commands. */
+const PIPELINED = 64;
+
+type Built = { rooms?: number; messages?: number };
+
+const ALL: [id: string, make: (stage: Stage) => Promise<Comparison>, built?: Built][] = [
+  ['R1', r1],
+  ['R2', r2],
+  ['R3', r3],
+  ['R4', r4(100, 8)],
+  ['R4', r4(1_000, 8)],
+  ['R4', r4(1_000, 1)],
+  ['R5', r5()],
+  ['R5s', r5(PIPELINED)],
+  ['R6', r6],
+  ['R7', r7, { messages: 2_000 }],
+  ['R8', r8],
+  ['R9', r9(IDLE_SOCKETS), { rooms: 1 }],
+  ['R10', r10, { rooms: 1 }],
+  ['R11', r11],
+];
+
+export type RatioFile = { pinned: boolean; pairs: number; ms: number; ratios: Ratio[] };
+
+/** Measures the named ones (all when none is named). A stage for each, so that none pays for another's tables. */
+export async function measure(names: readonly string[], { pairs, ms }: { pairs: number; ms: number }): Promise<{ ratios: Ratio[]; postgres: string }> {
+  const wanted = ALL.filter(
+    ([id]) => names.length === 0 || names.some((name) => name.toUpperCase() === id.toUpperCase() || `${name.toUpperCase()}S` === id.toUpperCase()),
+  );
+  if (wanted.length === 0) throw new Error(`There is ${[...new Set(ALL.map(([id]) => id))].join(', ')}.`);
+  const measured: Ratio[] = [];
+  let postgres = '';
+  for (const [id, make, built] of wanted) {
+    await using stage = await openStage(ms, built);
+    postgres = stage.house.postgresVersion;
+    try {
+      const comparison = await make(stage);
+      console.error(`${id} ${comparison.title} …`);
+      const ratio = await compare(comparison, pairs);
+      console.error(`   ${ratio.loss ?? `${figure(ratio.ratio)} ± ${figure(ratio.spread * 100)} %`}`);
+      measured.push(ratio);
+    } catch (error) {
+      console.error(`   not measured: ${(error as Error).message}`);
+    }
+  }
+  return { ratios: measured, postgres };
+}
+
+export function ratioTable(ratios: readonly Ratio[]): string {
+  const sign = (ratio: Ratio) => (ratio.better === 'more' ? '≥' : '≤');
+  return table(
+    ['#', 'ours / limit', 'ours', 'limit', 'unit', 'ratio', '±', 'by CPU', 'aim', 'met'],
+    ratios.map((ratio) => {
+      const head = [ratio.id, ratio.title];
+      if (ratio.loss) return [...head, ratio.loss, '', ratio.unit, '–', '–', '–', `${sign(ratio)} ${ratio.aim}`, 'LOST'];
+      const byCpu = ratio.ratioByCpu === undefined ? '–' : figure(ratio.ratioByCpu);
+      return [
+        ...head,
+        figure(ratio.ours),
+        figure(ratio.limit),
+        ratio.unit,
+        figure(ratio.ratio),
+        `${figure(ratio.spread * 100)} %`,
+        byCpu,
+        `${sign(ratio)} ${ratio.aim}`,
+        ratio.met ? 'yes' : 'no',
+      ];
+    }),
+  );
+}
+
+export async function ratios(names: readonly string[], { pairs, ms }: { pairs: number; ms: number }): Promise<boolean> {
+  const { ratios: measured, postgres } = await measure(names, { pairs, ms });
+  console.log(`\n${ratioTable(measured)}`);
+  for (const { id, note } of measured) if (note) console.log(`${id}: ${note}`);
+  // A run of some replaces those and leaves the others as they were measured.
+  const before = kept<RatioFile>('ratio')?.ratios ?? [];
+  const same = (one: Ratio, other: Ratio) => one.id === other.id && one.title === other.title;
+  const merged = [...before.filter((one) => !measured.some((other) => same(one, other))), ...measured].sort(
+    (a, b) => Number(a.id.match(/\d+/)) - Number(b.id.match(/\d+/)),
+  );
+  console.error(`kept: ${keep('ratio', { setting: settingOf({ postgres }), pinned: pinning, pairs, ms, ratios: merged })}`);
+  return measured.every(({ loss }) => loss === undefined);
+}

@@ -1,0 +1,161 @@
+/** R3, R4, R8, R9: commands, fan-out, delay and memory of sockets beside a bare Bun server that does the same. */
+import { drive, hold } from '../client/driver.ts';
+import type { FanoutJob } from '../client/jobs.ts';
+import { residentBytes } from '../processes.ts';
+import type { Comparison, Sample } from './pairs.ts';
+import type { Program, Stage } from './stage.ts';
+
+const SOCKETS = 64;
+
+export async function r3(stage: Stage): Promise<Comparison> {
+  const server = await stage.server();
+  const bare = await stage.program('ratio/baselines/sockets.ts');
+  const ping = async ({ host, port, pid }: Pick<Program, 'host' | 'port' | 'pid'>, tokens: string[]): Promise<Sample> => {
+    const { rate, busy, cpuMicros, loss } = await drive(
+      {
+        job: 'echo',
+        where: { host, port },
+        path: '/ws',
+        tokens,
+        sockets: SOCKETS,
+        inFlight: 1,
+        ms: stage.ms,
+        text: `{"type":"${tokens.length > 0 ? 'ping' : 'pong'}","id":$}`,
+      },
+      { pid },
+    );
+    return { value: rate, busy, cpuMicros, loss };
+  };
+  // The bare server sends back the ping as it is; the client looks at the same byte of both.
+  return {
+    id: 'R3',
+    title: 'ping with reply / bare Bun.serve echo',
+    unit: 'commands/s',
+    aim: 0.85,
+    better: 'more',
+    note: `${SOCKETS} sockets, one command in flight each`,
+    ours: () => ping(server, stage.tokens),
+    limit: () => ping(bare, []),
+  };
+}
+
+type FanoutTarget = { host: string; port: number; pid: number; control: number };
+
+async function ourPublisher(stage: Stage): Promise<FanoutTarget> {
+  const { host, port, pid, line } = await stage.open({ program: ['bench/ratio/ours/publish.ts'] });
+  return { host, port, pid, control: Number(line.control) };
+}
+
+/** The job for our own node, whose events come in on the control port, or for the bare server. */
+function fanoutJob(
+  stage: Stage,
+  target: FanoutTarget,
+  ours: boolean,
+  subscribers: number,
+  more: { inFlight: number; rate?: number; roomId: string },
+): FanoutJob {
+  return {
+    job: 'fanout',
+    where: { host: target.host, port: target.port },
+    path: '/ws',
+    tokens: ours ? stage.tokens : [],
+    subscribers,
+    hello: ours ? JSON.stringify({ type: 'subscribe', id: 1, rooms: [{ roomId: more.roomId }] }) : '',
+    ready: '"synced"',
+    control: { host: target.host, port: target.control, path: '/' },
+    publish: `${more.roomId} $`,
+    inFlight: more.inFlight,
+    rate: more.rate,
+    ms: stage.ms,
+  };
+}
+
+async function fanout(job: FanoutJob, pid: number): Promise<Sample> {
+  const { rate, busy, cpuMicros, loss } = await drive(job, { pid });
+  return { value: rate, busy, cpuMicros, loss };
+}
+
+/** A room for each bench: what one leaves behind in a ring is not replayed in another. */
+const roomFor = (stage: Stage, at: number): string => stage.house.rooms[at % stage.house.rooms.length]!;
+
+export function r4(subscribers: number, inFlight: number) {
+  return async (stage: Stage): Promise<Comparison> => {
+    const ours = await ourPublisher(stage);
+    const bare = await stage.program('ratio/baselines/sockets.ts');
+    const more = { inFlight, roomId: roomFor(stage, 50 + (subscribers % 7) + inFlight) };
+    return {
+      id: 'R4',
+      title: `fan-out to ${subscribers.toLocaleString('en-US')} / bare server.publish`,
+      unit: 'deliveries/s',
+      aim: 0.97,
+      better: 'more',
+      note: `${inFlight} publishes in flight, the same bytes, nothing stored on either side`,
+      ours: () => fanout(fanoutJob(stage, ours, true, subscribers, more), ours.pid),
+      limit: () => fanout(fanoutJob(stage, bare, false, subscribers, more), bare.pid),
+    };
+  };
+}
+
+const R8_SUBSCRIBERS = 100;
+
+export async function r8(stage: Stage): Promise<Comparison> {
+  const ours = await ourPublisher(stage);
+  const bare = await stage.program('ratio/baselines/sockets.ts');
+  const more = { inFlight: 8, roomId: roomFor(stage, 70) };
+  const most = await drive(fanoutJob(stage, ours, true, R8_SUBSCRIBERS, more));
+  const rate = Math.floor(most.rate / R8_SUBSCRIBERS / 2);
+  const delay = async (target: FanoutTarget, isOurs: boolean): Promise<Sample> => {
+    const { p99, loss } = await drive(fanoutJob(stage, target, isOurs, R8_SUBSCRIBERS, { ...more, rate }));
+    return { value: p99, loss };
+  };
+  return {
+    id: 'R8',
+    title: 'p99 of delivery at half of own maximum / bare at that rate',
+    unit: 'ms',
+    aim: 2,
+    better: 'less',
+    note: `${rate} publishes/s to ${R8_SUBSCRIBERS}, until the last one has it, from the intended time`,
+    ours: () => delay(ours, true),
+    limit: () => delay(bare, false),
+  };
+}
+
+const KIB = 1_024;
+
+/** Each sample is a server of its own, because memory that was once used is not given back. */
+export function r9(sockets: number) {
+  return async (stage: Stage): Promise<Comparison> => {
+    const grown = async (target: { host: string; port: number; pid: number }, ours: boolean): Promise<Sample> => {
+      // A few first, so that code and buffers of the first socket are not counted.
+      const job = (count: number) => ({
+        job: 'idle' as const,
+        where: { host: target.host, port: target.port },
+        path: '/ws',
+        tokens: ours ? stage.tokens : [],
+        sockets: count,
+        hello: ours ? JSON.stringify({ type: 'subscribe', id: 1, rooms: [{ roomId: roomFor(stage, 0) }] }) : '',
+        ready: '"synced"',
+      });
+      const first = await hold(job(100));
+      await Bun.sleep(2_000);
+      const before = residentBytes(target.pid);
+      const held = await hold(job(sockets));
+      // Garbage of ten thousand openings: idle collections take their time.
+      await Bun.sleep(12_000);
+      const after = residentBytes(target.pid);
+      const { loss } = await held.release();
+      await first.release();
+      return { value: (after - before) / sockets / KIB, loss };
+    };
+    return {
+      id: 'R9',
+      title: `memory per idle signed-in socket in one room, ${sockets.toLocaleString('en-US')} sockets / bare Bun, one subscription`,
+      unit: 'KiB',
+      aim: 1.25,
+      better: 'less',
+      note: 'growth of resident memory, a new server for each sample',
+      ours: async () => grown(await stage.open({}), true),
+      limit: async () => grown(await stage.program('ratio/baselines/sockets.ts'), false),
+    };
+  };
+}

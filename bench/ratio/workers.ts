@@ -1,0 +1,98 @@
+/** R11: two worker processes beside one, both over Redis, on a fan-out that the processor limits. Needs redis-server on PATH. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../../src/db/cluster.ts';
+import { drive } from '../client/driver.ts';
+import type { Open } from '../parlour.ts';
+import type { Comparison, Sample } from './pairs.ts';
+import type { Stage } from './stage.ts';
+
+const SUBSCRIBERS = 1_000;
+const IN_FLIGHT = 8;
+
+export type Redis = { url: string; stop: () => Promise<void> };
+
+/** Throws the one line that says how to get it. */
+export async function startRedis(): Promise<Redis> {
+  const program = Bun.which('redis-server') ?? Bun.which('valkey-server');
+  if (!program) throw new Error('redis-server is missing (Debian: `apt-get install redis-server`).');
+  const dir = mkdtempSync(join(tmpdir(), 'parlour-redis-'));
+  const port = await freePort();
+  const child = Bun.spawn([program, '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir], {
+    stdout: 'ignore',
+    stderr: 'ignore',
+  });
+  const leave = (): void => child.kill('SIGKILL');
+  process.on('exit', leave);
+  const until = Date.now() + 10_000;
+  while (!(await reachable(port))) {
+    if (Date.now() > until) throw new Error('redis-server did not start');
+    await Bun.sleep(20);
+  }
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    async stop() {
+      child.kill('SIGTERM');
+      await child.exited;
+      process.off('exit', leave);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+const reachable = (port: number): Promise<boolean> =>
+  new Promise((done) => {
+    const socket = connect({ host: '127.0.0.1', port }, () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.on('error', () => done(false));
+  });
+
+export async function r11(stage: Stage): Promise<Comparison> {
+  const redis = await startRedis();
+  const { house, ms, tokens } = stage;
+  const roomId = house.rooms[0]!;
+  const run = async (workers: number): Promise<Sample> => {
+    const server: Open = await house.open({ env: { WORKERS: String(workers), REDIS_URL: redis.url, REDIS_PREFIX: `w${workers}:` } });
+    try {
+      const { rate, loss } = await drive(
+        {
+          job: 'fanout',
+          where: { host: server.host, port: server.port },
+          path: '/ws',
+          tokens,
+          subscribers: SUBSCRIBERS,
+          hello: JSON.stringify({ type: 'subscribe', id: 1, rooms: [{ roomId }] }),
+          ready: '"synced"',
+          control: { host: server.host, port: server.port, path: '/ws', token: tokens[0] },
+          publish: JSON.stringify({
+            type: 'message.send',
+            roomId,
+            content: 'Has anybody seen the photographs?',
+            clientMessageId: `${crypto.randomUUID().slice(0, 8)}-$`,
+          }),
+          inFlight: IN_FLIGHT,
+          ms,
+        },
+        { share: 'all' },
+      );
+      return { value: rate, loss };
+    } finally {
+      await server.stop();
+    }
+  };
+  process.once('beforeExit', () => void redis.stop());
+  return {
+    id: 'R11',
+    title: 'two workers / one, CPU-bound fan-out',
+    unit: 'deliveries/s',
+    aim: 1.6,
+    better: 'more',
+    note: `durable sends to ${SUBSCRIBERS} subscribers, ${IN_FLIGHT} in flight; driver, Postgres and Redis on the same cores`,
+    ours: () => run(2),
+    limit: () => run(1),
+  };
+}
