@@ -53,6 +53,11 @@ export type WriterPorts = {
 const LANES = 1;
 /** A batch holds some hundred rows: larger ones hold their rooms longer and bring no more rows a second. */
 const BATCH_ROWS = 256;
+/**
+ * Nor more text than Postgres can fold for its search indexes in a fraction of its statement's time: the dearest, 4,000 Chinese
+ * characters, costs some 15 ms (76 on a busy machine), and 256 of those would fail together, again and again.
+ */
+const BATCH_LENGTH = 65_536;
 /** Beyond these a send is refused at once with `overloaded`: it was not carried out. */
 const QUEUE_ROWS = 8_192;
 const QUEUE_AGE_MS = 2_000;
@@ -88,6 +93,18 @@ export function createWriter({ append, committed, metrics, refusedData, worthAno
     }
   }
 
+  /** How many from the front make a batch; at least one. */
+  function fitting(queue: readonly Waiting[]): number {
+    let length = 0;
+    let count = 0;
+    while (count < Math.min(queue.length, BATCH_ROWS)) {
+      length += queue[count]!.draft.content.length;
+      if (length > BATCH_LENGTH && count > 0) break;
+      count++;
+    }
+    return count;
+  }
+
   function settle(batch: Waiting[], rows: Appended[]): void {
     const started = performance.now();
     committed(rows.flatMap((row, at) => (row.outcome === 'stored' ? [{ draft: batch[at]!.draft, row }] : [])));
@@ -100,7 +117,7 @@ export function createWriter({ append, committed, metrics, refusedData, worthAno
     // A microtask later, so that the other sends of this tick are in the batch.
     await Promise.resolve();
     while (lane.queue.length > 0) {
-      const batch = lane.queue.splice(0, BATCH_ROWS);
+      const batch = lane.queue.splice(0, fitting(lane.queue));
       const started = performance.now();
       metrics.batchRows.observe(batch.length);
       metrics.queueSeconds.observe((started - batch[0]!.since) / 1_000);

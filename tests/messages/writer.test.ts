@@ -53,6 +53,20 @@ test('sends of one tick are one batch, in the order of the calls', async () => {
   expect(told.map(({ row }) => row.seq)).toEqual(seqs);
 });
 
+test('long texts make small batches: what Postgres folds for its search indexes must fit into its time', async () => {
+  const batches: number[] = [];
+  const { append } = createMessageQueries(db);
+  const writer = aWriter((drafts, again) => {
+    batches.push(drafts.reduce((sum, { content }) => sum + content.length, 0));
+    return append(drafts, again);
+  });
+  const rows = await Promise.all(Array.from({ length: 40 }, (_, n) => writer.write(aDraft(hall, ann, `${n} ${'天気'.repeat(1_900)}`))));
+  expect(Math.max(...batches)).toBeLessThanOrEqual(65_536);
+  expect(rows.map(({ outcome }) => outcome)).toEqual(Array(40).fill('stored'));
+  const seqs = rows.map((row) => row.seq);
+  expect(seqs).toEqual(seqs.map((_, n) => seqs[0]! + n));
+}, 30_000);
+
 test('a hundred duplicates at once make one row, and all get it', async () => {
   const writer = aWriter();
   const rows = await Promise.all(Array.from({ length: 100 }, () => writer.write(aDraft(hall, ann, 'once', { clientMessageId: 'dup' }))));
