@@ -12,7 +12,7 @@ import { openDatabase } from '../../src/db/client.ts';
 import { aPerson, aRoom, brokenRooms } from '../support/world.ts';
 import { judge } from './story.ts';
 
-const ROUNDS = 30;
+const ROUNDS = 20;
 const SENDS = 20;
 
 test('a batch that committed unheard is stored once, answered as stored, and told at once', async () => {

@@ -368,6 +368,7 @@ export class Reader {
   }
 
   private heads(heads: Record<string, number>): void {
+    this.say({ type: 'pong' });
     for (const [roomId, head] of Object.entries(heads)) {
       const place = this.rooms.get(roomId);
       if (place?.live && place.cursor < head) this.problem(`is at ${place.cursor} of ${roomId}, and the ping's head is ${head}`);

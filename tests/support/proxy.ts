@@ -1,12 +1,14 @@
-/** A TCP proxy on 127.0.0.1 that can go deaf and cut what runs through it, for faults between two processes that no signal makes. */
+/** A TCP proxy on 127.0.0.1 that can swallow and cut what runs through it, for faults between two processes that no signal makes. */
 import type { Socket } from 'bun';
 
-type Side = { other?: Socket<Side>; waiting: Buffer[]; answers: boolean };
+type Side = { other?: Socket<Side>; waiting: Buffer[] };
 
 export type Proxy = {
   port: number;
-  /** Answers of the server are swallowed from now on; what the client says still arrives. */
+  /** What the server says is swallowed from now on; what the client says still arrives. */
   deafen: () => void;
+  /** Nothing arrives any more, and neither side is told: as when a machine is gone. */
+  isolate: () => void;
   /** Ends every connection, and hears again. */
   cut: () => void;
   readonly connections: number;
@@ -16,6 +18,7 @@ export type Proxy = {
 export function openProxy(target: { port: number }): Proxy {
   const clients = new Set<Socket<Side>>();
   let deaf = false;
+  let dumb = false;
 
   const pass = (to: Socket<Side> | undefined, from: Side, data: Buffer): void => {
     if (!to) from.waiting.push(Buffer.from(data));
@@ -41,15 +44,15 @@ export function openProxy(target: { port: number }): Proxy {
   const listener = Bun.listen<Side>({
     hostname: '127.0.0.1',
     port: 0,
-    data: { waiting: [], answers: false },
+    data: { waiting: [] },
     socket: {
       open(client) {
-        client.data = { waiting: [], answers: false };
+        client.data = { waiting: [] };
         clients.add(client);
         void Bun.connect<Side>({
           hostname: '127.0.0.1',
           port: target.port,
-          data: { waiting: [], answers: true, other: client },
+          data: { waiting: [], other: client },
           socket: {
             open(server) {
               client.data.other = server;
@@ -65,7 +68,7 @@ export function openProxy(target: { port: number }): Proxy {
         }).catch(() => client.end());
       },
       data(client, data) {
-        pass(client.data.other, client.data, data);
+        if (!dumb) pass(client.data.other, client.data, data);
       },
       drain,
       close(client) {
@@ -81,6 +84,10 @@ export function openProxy(target: { port: number }): Proxy {
     deafen() {
       deaf = true;
     },
+    isolate() {
+      deaf = true;
+      dumb = true;
+    },
     cut() {
       for (const client of clients) {
         client.data.other?.terminate();
@@ -88,6 +95,7 @@ export function openProxy(target: { port: number }): Proxy {
       }
       clients.clear();
       deaf = false;
+      dumb = false;
     },
     get connections() {
       return clients.size;
