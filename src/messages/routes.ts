@@ -1,7 +1,20 @@
 /** Messages over HTTP: paths, documentation and one verb each. */
 import { Elysia } from 'elysia';
 import { type Door, reply } from '../http/door.ts';
-import { EditMessage, EventsPage, FindMessages, FoundMessage, History, ListReaders, MarkRead, Message, ReadEvents, ReadHistory, ReadState, SendMessage } from './model.ts';
+import {
+  EditMessage,
+  EventsPage,
+  FindMessages,
+  FoundMessage,
+  History,
+  ListReaders,
+  MarkRead,
+  Message,
+  ReadEvents,
+  ReadHistory,
+  ReadState,
+  SendMessage,
+} from './model.ts';
 import { PublicUser, list } from '../users/model.ts';
 import type { Messages } from './service.ts';
 import type { Search } from './search-service.ts';
@@ -41,7 +54,14 @@ export const messageRoutes = (messages: Messages, search: Search, door: Door) =>
       '/api/v1/rooms/:roomId/events',
       ...door.signedIn(
         'readEvents',
-        { summary: 'The durable log of a room after a seq', tag, rate: 'read', query: ReadEvents, answers: { 200: EventsPage }, fails: ['forbidden', 'not_found'] },
+        {
+          summary: 'The durable log of a room after a seq',
+          tag,
+          rate: 'read',
+          query: ReadEvents,
+          answers: { 200: EventsPage },
+          fails: ['forbidden', 'not_found'],
+        },
         ({ caller, params, query }) => messages.events(caller, params.roomId!, query),
       ),
     )
@@ -59,6 +79,8 @@ export const messageRoutes = (messages: Messages, search: Search, door: Door) =>
         'findMessages',
         {
           summary: 'Find messages in my rooms',
+          description:
+            'Finds what is there now, in all rooms that the caller is a member of. `search` takes words that must all occur, `"a phrase"`, `-excluded`, `this or that`; the last word may be the beginning of one. `contains` takes a literal part. Case and accents never matter.\n\n`sort=relevance` is bounded: the 1,000 newest matches are ranked together, behind them the next 1,000, older ones, and so on. A word with up to 1,000 matches is ranked whole, one that is everywhere costs the same on every page, and a walk shows each match once. Filters narrow what is ranked.',
           tag,
           rateOf: (query) => (query.get('search') || query.get('contains') ? 'search' : 'read'),
           query: FindMessages,
@@ -69,8 +91,10 @@ export const messageRoutes = (messages: Messages, search: Search, door: Door) =>
     )
     .get(
       '/api/v1/messages/:messageId',
-      ...door.signedIn('readMessage', { summary: 'One message', tag, rate: 'read', answers: { 200: Message }, fails: ['forbidden', 'not_found'] }, ({ caller, params }) =>
-        messages.read(caller, params.messageId!),
+      ...door.signedIn(
+        'readMessage',
+        { summary: 'One message', tag, rate: 'read', answers: { 200: Message }, fails: ['forbidden', 'not_found'] },
+        ({ caller, params }) => messages.read(caller, params.messageId!),
       ),
     )
     .patch('/api/v1/messages/:messageId', ...edit('editMessage', messages, door))
