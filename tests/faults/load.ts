@@ -6,10 +6,11 @@ import { Reader, type Account } from '../support/client.ts';
 import { until } from '../support/wait.ts';
 import type { Acknowledged } from './checker.ts';
 
-/** What went wrong with one attempt: an HTTP status, an error code of the socket, or `connection`. */
+/** What went wrong with one attempt: an HTTP status, an error code of the socket, `connection` (of a request), `socket closed`, `timeout`. */
 export type Failure = { at: number; what: string };
 
-export type Answered = { at: number; ms: number; seq: number; roomId: string; messageId: string };
+/** `duplicate`: it was carried out at an attempt that got no answer. */
+export type Answered = { at: number; ms: number; roomId: string; messageId: string; duplicate: boolean };
 
 export type LoadOptions = {
   senders: readonly Account[];
@@ -59,7 +60,7 @@ export function startLoad({ senders, roomIds, urls, everyMs = 20 }: LoadOptions)
   const accept = ({ at, tries, ...sent }: Sent, message: { id: string; seq: number }, duplicate: boolean): void => {
     pending.delete(sent.clientMessageId);
     const now = performance.now();
-    answers.push({ at: now, ms: now - at, seq: message.seq, roomId: sent.roomId, messageId: message.id });
+    answers.push({ at: now, ms: now - at, roomId: sent.roomId, messageId: message.id, duplicate });
     acknowledged.push({ ...sent, messageId: message.id, seq: message.seq, first: tries === 1 && !duplicate });
   };
   const fail = (what: string): void => void failures.push({ at: performance.now(), what });
@@ -100,7 +101,7 @@ export function startLoad({ senders, roomIds, urls, everyMs = 20 }: LoadOptions)
       const answer = await Promise.race([reader.ask('message.send', { roomId, clientMessageId, content: `message ${nth}` }).catch(() => undefined), late]);
       if (answer?.type === 'ok') accept(sent, answer.message, answer.duplicate === true);
       else {
-        fail(answer?.error.code ?? 'connection');
+        fail(answer?.error.code ?? 'socket closed');
         await Bun.sleep(RETRY_MS);
       }
     }

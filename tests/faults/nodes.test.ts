@@ -75,6 +75,8 @@ test('SIGTERM under load: no request in flight fails, sockets are told and close
   expect([...moved.closes, ...load.closes()].filter((code) => code !== 1012)).toEqual([]);
   expect(moved.closes.length).toBe(1);
   await complete(stage, [reader, moved], from);
-  expect(load.failures).toEqual([]);
+  // A command that crossed with the close was not received; one that was received is answered before.
+  expect(load.failures.filter(({ what }) => what !== 'socket closed')).toEqual([]);
+  expect(load.answers.filter(({ duplicate }) => duplicate)).toEqual([]);
   expect(await stage.verdict('SIGTERM', load, () => ({ exitMs: ms }))).toEqual([]);
 }, 40_000);
