@@ -39,7 +39,7 @@ export function searchKinds(dataset: Dataset, texts: readonly string[]): SearchK
   const rare = words(1, Math.max(10, times));
   const medium = words(n / 2_000, n / 200);
   const tenth = words(n / 14, n / 8);
-  const parts = rare.map((word) => word.slice(1, Math.max(4, word.length - 1)));
+  const parts = rare.filter((word) => word.length >= 6).map((word) => word.slice(1, -1));
   const kind = (name: string, queries: Record<string, string>[], who: SearchKind['who'] = 'everywhere'): SearchKind => ({ name, who, queries });
   const searched = (list: string[], more: Record<string, string> = {}) => list.map((search) => ({ search, ...more }));
   const since = new Date(Date.UTC(2025, 0, 15)).toISOString();

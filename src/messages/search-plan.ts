@@ -52,26 +52,35 @@ export function waysTo(wanted: number, known: Knowledge): Step[] {
   const inTime = Math.min(1, known.inTime / total);
   const walk = (share: number, most: number) => Math.min(most, share > 0 ? wanted / share : most);
 
-  const ways: { way: Way; cost: number; walks: boolean }[] = [];
-  if (known.oneRoom) ways.push({ way: 'room', cost: RANDOM * walk(matching * sent, known.visible * inTime), walks: known.matching !== null });
+  const ways: { way: Way; cost: number; walks: boolean /** What it costs to the end. */; whole: number }[] = [];
+  const room = known.visible * inTime;
+  const person = (known.bySender ?? 0) * inTime;
+  if (known.oneRoom) ways.push({ way: 'room', cost: RANDOM * walk(matching * sent, room), walks: known.matching !== null, whole: RANDOM * room });
   else {
-    ways.push({ way: 'time', cost: walk(matching * seen * sent, total * inTime), walks: true });
-    ways.push({ way: 'rooms', cost: RANDOM * Math.min(known.visible * inTime + known.rooms, known.rooms * walk(matching * sent, total)), walks: false });
+    ways.push({ way: 'time', cost: walk(matching * seen * sent, total * inTime), walks: true, whole: total * inTime });
+    const cost = RANDOM * Math.min(room + known.rooms, known.rooms * walk(matching * sent, total));
+    ways.push({ way: 'rooms', cost, walks: false, whole: cost });
   }
-  if (known.bySender !== null) ways.push({ way: 'sender', cost: RANDOM * walk(matching * seen, known.bySender * inTime), walks: known.matching !== null });
-  if (known.matching !== null) ways.push({ way: 'index', cost: (known.byTrigrams ? BY_TRIGRAMS : RANDOM) * known.matching, walks: false });
+  if (known.bySender !== null)
+    ways.push({ way: 'sender', cost: RANDOM * walk(matching * seen, person), walks: known.matching !== null, whole: RANDOM * person });
+  if (known.matching !== null) {
+    const cost = (known.byTrigrams ? BY_TRIGRAMS : RANDOM) * known.matching;
+    ways.push({ way: 'index', cost, walks: false, whole: cost });
+  }
 
   ways.sort((a, b) => a.cost - b.cost);
   const steps: Step[] = [];
-  for (const { way, cost, walks } of ways) {
-    if (!walks) {
+  for (const { way, cost, walks, whole } of ways) {
+    const rival = Math.min(...ways.filter((other) => !other.walks).map((other) => other.cost));
+    // A small room, a person of few words: to its end a walk costs less than any other way, and then nothing is left to look for.
+    if (!walks || whole <= rival) {
       steps.push({ way, rows: null });
       break;
     }
     const bounds = BOUNDS.filter((bound) => bound >= PATIENCE * cost);
     if (bounds.length === 0 && cost < MOST) bounds.push(MOST);
-    const rival = Math.min(...ways.filter((other) => !other.walks).map((other) => other.cost));
-    // Without a bound it is no way at all: there is another that finds everything. The newest messages may be of another kind than the rest (an import, a bot): a walk in vain goes on while that is cheaper than the others.
+    // The newest messages may be of another kind than the rest (an import, a bot): a walk in vain goes on while that is cheaper than the
+    // others. One that no bound is enough for is no way at all: there is another that finds everything.
     for (const [at, rows] of bounds.entries()) if (at === 0 || rows <= rival) steps.push({ way, rows });
   }
   return steps;
