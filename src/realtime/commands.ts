@@ -49,6 +49,7 @@ export function createCommands(ports: CommandPorts) {
     if (counted) settle(connection);
     count(type, 'error');
     connection.send(frames.error(id, error));
+    leave(connection);
     if (error.code !== 'rate_limited') return;
     const now = performance.now();
     connection.limited = [...(connection.limited ?? []), now].slice(-LIMITED_MOST);
@@ -59,6 +60,12 @@ export function createCommands(ports: CommandPorts) {
     if (counted) settle(connection);
     count(type, 'ok');
     if (id !== undefined) connection.send(frames.ok(id, answer));
+    leave(connection);
+  }
+
+  /** A draining node waits for nothing else. */
+  function leave(connection: Connection): void {
+    if (connection.leaving && connection.unanswered === 0) close(connection, CLOSES.restart);
   }
 
   function settle(connection: Connection): void {
@@ -252,6 +259,7 @@ export function createCommands(ports: CommandPorts) {
   return {
     /** One text frame of an open socket. Never throws. */
     receive(connection: Connection, text: string) {
+      if (connection.leaving) return;
       if (connection.phase === 'proving') {
         // What a client sends behind its proof waits for it, so that it need not wait itself.
         connection.early ??= [];

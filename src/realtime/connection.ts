@@ -49,6 +49,8 @@ export class Connection {
   slowSince = 0;
   /** When a draining node closes it; 0: not yet decided. */
   leaveAt = 0;
+  /** That time has come and answers are still owed: they go out, and what is said now has crossed with the close. */
+  leaving = false;
   unanswered = 0;
   malformed = 0;
   limited: number[] | undefined = undefined;

@@ -38,7 +38,11 @@ export function startHeartbeat({ config, roster, close }: { config: Times; roste
   }
 
   function beat(connection: Connection, now: number, wall: number) {
-    if (connection.leaveAt !== 0 && now >= connection.leaveAt && connection.unanswered === 0) return close(connection, CLOSES.restart);
+    if (connection.leaveAt !== 0 && now >= connection.leaveAt) {
+      if (connection.unanswered === 0) return close(connection, CLOSES.restart);
+      // Who never pauses would else be cut off at the end, with commands that were carried out and not answered.
+      connection.leaving = true;
+    }
     if (connection.phase === 'opening' && now >= connection.dueAt) return close(connection, CLOSES.unproven);
     if (now - connection.heardAt >= idleMs) return close(connection, CLOSES.silent);
     if (connection.phase !== 'ready') return;

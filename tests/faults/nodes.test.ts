@@ -1,6 +1,6 @@
 /** Nodes that die: between commit and publish, at once, and on request. What was acknowledged is there, and the others' readers have it. */
 import { expect, test } from 'bun:test';
-import type { Reader } from '../support/client.ts';
+import { Reader } from '../support/client.ts';
 import { until } from '../support/wait.ts';
 import { longestLag, openStage, type Stage } from './stage.ts';
 
@@ -79,4 +79,35 @@ test('SIGTERM under load: no request in flight fails, sockets are told and close
   expect(load.failures.filter(({ what }) => what !== 'socket closed')).toEqual([]);
   expect(load.answers.filter(({ duplicate }) => duplicate)).toEqual([]);
   expect(await stage.verdict('SIGTERM', load, () => ({ exitMs: ms }))).toEqual([]);
+}, 40_000);
+
+test('SIGTERM under a client who never pauses: what he was not answered was not carried out, and the node does not wait for him', async () => {
+  await using stage = await openStage({ nodes: 1 });
+  const [leaving] = stage.nodes;
+  const roomId = stage.roomIds[0]!;
+  const sender = await new Reader(stage.owner, { urls: () => [leaving!.url] }).open();
+  let nth = 0;
+  const answered = new Set<string>();
+  const pipeline = async (): Promise<void> => {
+    for (;;) {
+      const clientMessageId = `p${nth++}`;
+      const answer = await sender.ask('message.send', { roomId, content: 'x', clientMessageId }).catch(() => undefined);
+      if (answer === undefined) return;
+      if (answer.type === 'ok') answered.add(clientMessageId);
+    }
+  };
+  const pipelines = Array.from({ length: 48 }, pipeline);
+  await until('he sends', () => answered.size > 500, 10_000);
+  const from = performance.now();
+  leaving!.kill('SIGTERM');
+  expect(await leaving!.exited).toBe(0);
+  const exitMs = performance.now() - from;
+  await Promise.all(pipelines);
+  expect(sender.closes).toEqual([1012]);
+  const stored = await stage.db.sql<{ id: string }>`select client_message_id as id from messages`;
+  console.log(JSON.stringify({ fault: 'SIGTERM, one who never pauses', exitMs: Math.round(exitMs), acknowledged: answered.size, stored: stored.length }));
+  expect(stored.map(({ id }) => id).filter((id) => !answered.has(id))).toEqual([]);
+  expect(stored.length).toBe(answered.size);
+  // Told to go within three seconds.
+  expect(exitMs).toBeLessThan(EXIT_MS / 2);
 }, 40_000);
