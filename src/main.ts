@@ -75,7 +75,9 @@ function listen(services: Services, config: Config, log: Log, worker: boolean, t
       : undefined;
 
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`;
-  log.info(
+  // Whoever started this process waits for this line: it is said at every level but `silent`.
+  const always = config.logLevel === 'silent' ? log : log.child({}, { level: 'info' });
+  always.info(
     { event: 'listening', url, ...(metrics ? { metricsUrl: `http://${config.host}:${metrics.port}/metrics` } : {}), pid: process.pid, version },
     'listening',
   );
