@@ -138,7 +138,7 @@ export async function load(names: readonly string[], options: LoadOptions): Prom
       console.error(dataset ? `Filling a database with ${options.messages ?? 100_000} messages …` : 'Opening a server with 100 people in 101 rooms …');
       house = stack.use(await openHouse(dataset ? { dataset: Number(options.messages ?? 100_000) } : { users: 100, rooms: 101 }));
       versions.postgres = house.postgresVersion;
-      open = stack.use(await house.open({ env: { LOG_LEVEL: 'info' } }));
+      open = stack.use(await house.open());
       cast = await castOf(house);
     }
     writeCast(castFile, cast);

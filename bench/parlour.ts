@@ -52,7 +52,7 @@ const ENV = {
   HOST: '127.0.0.1',
   PORT: '0',
   RATE_LIMITS: 'false',
-  LOG_LEVEL: 'info',
+  LOG_LEVEL: 'warn',
   ACCESS_TOKEN_SECONDS: '86400',
   WS_PER_USER: '20000',
   WS_MAX: '20000',

@@ -1,0 +1,111 @@
+/** `bun run bench peers`: echo, fan-out and memory per socket on the same work in the same run, one peer after the other in every round. */
+import { drive, hold } from '../client/driver.ts';
+import { pinning } from '../cores.ts';
+import { residentBytes } from '../processes.ts';
+import { openStage, type Stage } from '../ratio/stage.ts';
+import { keep } from '../results.ts';
+import { settingOf } from '../setting.ts';
+import { figure, median } from '../statistics.ts';
+import { table } from '../table.ts';
+import type { Opened } from './adapter.ts';
+import { PEERS } from './all.ts';
+
+const IDLE = 5_000;
+const ECHOING = 64;
+const KIB = 1_024;
+
+type Work = { title: string; unit: string; measure: (stage: Stage, at: Opened, ms: number) => Promise<number | undefined> };
+
+async function believed(outcome: Promise<{ rate: number; loss?: string }>): Promise<number> {
+  const { rate, loss } = await outcome;
+  if (loss) throw new Error(loss);
+  return rate;
+}
+
+const fanout = (subscribers: number, inFlight: number): Work => ({
+  title: `fan-out to ${subscribers.toLocaleString('en-US')}, ${inFlight} in flight`,
+  unit: 'deliveries/s',
+  measure: (_stage, { host, port, path, dialect, tokens, fanout: job }, ms) =>
+    believed(drive({ job: 'fanout', where: { host, port }, path, dialect, tokens, subscribers, inFlight, ms, ...job })),
+});
+
+const WORK: Work[] = [
+  {
+    title: `echo, ${ECHOING} sockets, 1 in flight each`,
+    unit: 'answers/s',
+    measure: async (_stage, { host, port, path, dialect, tokens, echo: text }, ms) =>
+      text === undefined ? undefined : believed(drive({ job: 'echo', where: { host, port }, path, dialect, tokens, sockets: ECHOING, inFlight: 1, ms, text })),
+  },
+  fanout(100, 8),
+  fanout(1_000, 8),
+  fanout(1_000, 1),
+  {
+    title: `memory per idle socket, ${IDLE.toLocaleString('en-US')} sockets`,
+    unit: 'KiB',
+    async measure(_stage, { host, port, pid, path, dialect, tokens, fanout: { hello, ready } }) {
+      if (pid === 0) return undefined;
+      const before = residentBytes(pid);
+      const held = await hold({ job: 'idle', where: { host, port }, path, dialect, tokens, sockets: IDLE, hello, ready });
+      await Bun.sleep(5_000);
+      const grown = (residentBytes(pid) - before) / IDLE / KIB;
+      const { loss } = await held.release();
+      if (loss) throw new Error(loss);
+      return grown;
+    },
+  },
+];
+
+type Row = { peer: string; version: string; work: string; unit: string; value?: number; samples: number[]; problem?: string };
+
+/** Returns whether nothing was lost. Memory is measured once, on a server that did nothing before. */
+export async function peers({ ms, rounds }: { ms: number; rounds: number }): Promise<boolean> {
+  await using stage = await openStage(ms, { rooms: 1 });
+  const rows: Row[] = [];
+  for (const work of WORK) {
+    console.error(`${work.title} …`);
+    const inKib = work.unit === 'KiB';
+    const open: { at: Opened | undefined; row: Row }[] = [];
+    for (const peer of PEERS) {
+      const row: Row = { peer: peer.name, version: peer.version, work: work.title, unit: work.unit, samples: [] };
+      rows.push(row);
+      const at = await peer.open(stage).catch((error: Error) => {
+        row.problem = error.message;
+        return undefined;
+      });
+      open.push({ at, row });
+    }
+    for (let round = 0; round < (inKib ? 1 : rounds); round++) {
+      for (const { at, row } of open) {
+        if (!at || row.problem) continue;
+        try {
+          const value = await work.measure(stage, at, ms);
+          if (value !== undefined) row.samples.push(value);
+        } catch (error) {
+          row.problem = (error as Error).message;
+        }
+      }
+    }
+    for (const { row } of open) row.value = row.samples.length > 0 ? median(row.samples) : undefined;
+  }
+  console.log(`\n${peersTable(rows)}`);
+  console.error(`kept: ${keep('peers', { setting: settingOf({ postgres: stage.house.postgresVersion }), pinned: pinning, ms, rounds, rows })}`);
+  return rows.every(({ problem }) => problem === undefined);
+}
+
+/** One column a peer; in brackets the share of bare Bun's. */
+function peersTable(rows: readonly Row[]): string {
+  return table(
+    ['work', 'unit', ...PEERS.map(({ name, version }) => `${name} ${version}`)],
+    WORK.map(({ title, unit }) => {
+      const of = rows.filter(({ work }) => work === title);
+      const bare = of[0]?.value;
+      return [
+        title,
+        unit,
+        ...of.map(({ value, problem }) =>
+          problem ? `LOST: ${problem}` : value === undefined ? '–' : `${figure(value)}${bare ? ` (${figure(value / bare)})` : ''}`,
+        ),
+      ];
+    }),
+  );
+}
