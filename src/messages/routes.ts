@@ -80,7 +80,7 @@ export const messageRoutes = (messages: Messages, search: Search, door: Door) =>
         {
           summary: 'Find messages in my rooms',
           description:
-            'Finds what is there now, in all rooms that the caller is a member of. `search` takes words that must all occur, `"a phrase"`, `-excluded`, `this or that`; the last word may be the beginning of one. `contains` takes a literal part. Case and accents never matter.\n\n`sort=relevance` is bounded: the 1,000 newest matches are ranked together, behind them the next 1,000, older ones, and so on. A word with up to 1,000 matches is ranked whole, one that is everywhere costs the same on every page, and a walk shows each match once. Filters narrow what is ranked.',
+            'Finds what is there now, in all rooms that the caller is a member of. `search` takes words that must all occur, `"a phrase"`, `-excluded`, `this or that`; the last word may be the beginning of one. `contains` takes a literal part. Case and accents never matter.\n\n`sort=relevance` is bounded: the 500 newest matches are ranked together, behind them the next 500, older ones, and so on. A word with up to 500 matches is ranked whole, one that is everywhere costs the same on every page, and a walk shows each match once. Filters narrow what is ranked.',
           tag,
           rateOf: (query) => (query.get('search') || query.get('contains') ? 'search' : 'read'),
           query: FindMessages,

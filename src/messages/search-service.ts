@@ -18,9 +18,9 @@ import type { Place, RankedRow, SearchQueries, Stretch, Wanted } from './search-
  * Relevance ranks this many of the newest matches; behind the last of them the walk goes on with the next as many, older ones.
  * So a rare word is ranked whole, and one that is everywhere costs the same on every page and is still found everywhere.
  */
-export const RANKED_TOGETHER = 1_000;
+export const RANKED_TOGETHER = 500;
 /** Room for messages that arrive in a stretch while somebody walks through it. */
-const ARRIVALS = 500;
+const ARRIVALS = 250;
 
 export type Search = ReturnType<typeof createSearch>;
 
