@@ -51,6 +51,7 @@ export async function play(chat: Chat, seed: number): Promise<Played> {
   const roomIds = rooms.map(({ id }) => id as string);
   const urls = () => chat.nodes.map(({ url }) => url);
   const readers: Reader[] = [];
+  const nodesMayFallBehind = chat.nodes.length > 1 && chat.redis === undefined;
   const lanes = new Map<Reader, number>();
 
   function ask(person: Person, method: string, path: string, body?: unknown) {
@@ -62,7 +63,7 @@ export async function play(chat: Chat, seed: number): Promise<Played> {
   }
 
   async function connect(person: Person, how: 'head' | 'beginning'): Promise<void> {
-    const reader = new Reader(person, { urls, follows: true });
+    const reader = new Reader(person, { urls, follows: true, nodesMayFallBehind });
     readers.push(reader);
     await reader.open(pick(chat.nodes).url);
     for (const room of rooms) await reader.follow(room.id, how === 'head' ? undefined : { after: 0, epoch: room.epoch });
