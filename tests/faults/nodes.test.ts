@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test';
 import { Reader } from '../support/client.ts';
 import { until } from '../support/wait.ts';
+import { kinds } from './load.ts';
 import { longestLag, openStage, type Stage } from './stage.ts';
 
 const COMPLETE_MS = 5_000;
@@ -110,4 +111,30 @@ test('SIGTERM under a client who never pauses: what he was not answered was not 
   expect(stored.length).toBe(answered.size);
   // Told to go within three seconds.
   expect(exitMs).toBeLessThan(EXIT_MS / 2);
+}, 40_000);
+
+test('one of two worker processes is killed with -9: the other serves on, another takes its place, and nothing is missing', async () => {
+  await using stage = await openStage({ nodes: 1, env: { WORKERS: '2' } });
+  const [machine] = stage.nodes;
+  const pids = (): number[] => machine!.lines().flatMap(({ event, pid }) => (event === 'listening' ? [Number(pid)] : []));
+  await until('both listen', () => pids().length === 2, 10_000);
+  const readers = await Promise.all(Array.from({ length: 6 }, (_, n) => stage.reader(stage.people[4 + (n % 2)]!, [machine!.url])));
+  const load = stage.load();
+  // A worker that dies within its first seconds counts as one that can not start.
+  await Bun.sleep(2_000);
+  await stage.warm(load, 100);
+  process.kill(pids()[0]!, 'SIGKILL');
+  const died = performance.now();
+  await load.settledSince(died, COMPLETE_MS);
+  const completeMs = await complete(stage, readers, died);
+  await until('another worker listens', () => pids().length === 3, 10_000);
+  const replacedMs = performance.now() - died;
+  await stage.warm(load, load.answers.length + 50);
+  const { connection = 0, 'socket closed': closed = 0, ...others } = kinds(load.failures);
+  expect(others).toEqual({});
+  expect(readers.some(({ closes }) => closes.length > 0) || connection + closed > 0).toBe(true);
+  expect(await stage.verdict('worker killed -9', load, () => ({ completeMs, replacedMs }))).toEqual([]);
+  for (const reader of readers) reader.close();
+  machine!.kill('SIGTERM');
+  expect(await machine!.exited).toBe(0);
 }, 40_000);
