@@ -126,7 +126,11 @@ export function createGateway(node: Node, ports: SocketPorts, attach: (server: S
     connection.send(`${helloBefore}${connection.id}${helloAfter}`);
     if (opening.foreignProtocol) return close(connection, CLOSES.protocol);
     if (opening.refusal) return refuse(connection, opening.refusal);
-    if (drainingUntil > 0) leaveSoon(connection);
+    if (drainingUntil > 0) {
+      // Clients whose only address this is come back at once: kept, they would hold up the leave to its very end.
+      connection.send(frames.reconnect(0));
+      return close(connection, CLOSES.restart);
+    }
     const { bearer, ticket, token } = opening;
     if (bearer !== undefined) void enter(connection, { token: bearer });
     else if (ticket !== undefined) void enter(connection, { ticket });

@@ -113,6 +113,21 @@ test('SIGTERM under a client who never pauses: what he was not answered was not 
   expect(exitMs).toBeLessThan(EXIT_MS / 2);
 }, 40_000);
 
+test('SIGTERM with clients who come back to the same node at once: it turns them away and is gone as soon as the first have left', async () => {
+  await using stage = await openStage({ nodes: 1 });
+  const [leaving] = stage.nodes;
+  const readers = await Promise.all(Array.from({ length: 20 }, (_, n) => stage.reader(stage.people[n % 6]!, [leaving!.url])));
+  const from = performance.now();
+  leaving!.kill('SIGTERM');
+  expect(await leaving!.exited).toBe(0);
+  const exitMs = performance.now() - from;
+  console.log(
+    JSON.stringify({ fault: 'SIGTERM, all come back', exitMs: Math.round(exitMs), comeBacks: readers.reduce((sum, { closes }) => sum + closes.length, 0) }),
+  );
+  for (const { closes } of readers) expect(closes[0]).toBe(1012);
+  expect(exitMs).toBeLessThan(EXIT_MS / 2);
+}, 40_000);
+
 test('one of two worker processes is killed with -9: the other serves on, another takes its place, and nothing is missing', async () => {
   await using stage = await openStage({ nodes: 1, env: { WORKERS: '2' } });
   const [machine] = stage.nodes;
