@@ -7,37 +7,36 @@ import { readTexts } from './dataset.ts';
 import { growthPlot } from './growth-plot.ts';
 import { openHouse } from './parlour.ts';
 import { type Read, measureReading } from './reading.ts';
-import { keep } from './results.ts';
+import { keep, kept } from './results.ts';
 import { type Measured, measureSearch } from './search.ts';
-import { settingOf } from './setting.ts';
+import { type Setting, settingOf } from './setting.ts';
 
-export type Growth = { setting: ReturnType<typeof settingOf>; sizes: { messages: number; filledSeconds: number; search: Measured[]; reading: Read[] }[] };
+export type Size = { messages: number; setting: Setting; filledSeconds: number; search: Measured[]; reading: Read[] };
+export type Growth = { setting: Setting; sizes: Size[] };
 
 const SAMPLE = new URL('corpus/sample.tsv.gz', import.meta.url).pathname;
 
-/** Measures each size on a database and a server of its own. */
-export async function growth({ sizes, samples }: { sizes: number[]; samples: number }): Promise<Growth> {
+/** Measures each size on a database and a server of its own; each keeps under which circumstances. */
+export async function growth({ sizes, samples }: { sizes: number[]; samples: number }): Promise<Size[]> {
   const texts = await readTexts(SAMPLE);
-  const measured: Growth['sizes'] = [];
-  let postgres = '';
+  const measured: Size[] = [];
   for (const messages of sizes) {
     const from = performance.now();
     await using house = await openHouse({ dataset: messages });
     const filledSeconds = Math.round((performance.now() - from) / 100) / 10;
-    postgres = house.postgresVersion;
     await using server = await house.open();
     const [everywhere, somewhere] = house.people.map((person) => person.accessToken);
     const tokens = { everywhere: everywhere!, somewhere: somewhere! };
     const reading = await measureReading(server.url, tokens, house.dataset!, samples * 2);
     const search = await measureSearch(server.url, tokens, house.dataset!, texts, samples);
-    measured.push({ messages, filledSeconds, search, reading });
+    measured.push({ messages, setting: settingOf({ postgres: house.postgresVersion }), filledSeconds, search, reading });
     for (const line of tableOf(measured.slice(-1))) console.log(line);
   }
-  return { setting: settingOf({ postgres }), sizes: measured };
+  return measured;
 }
 
 /** Lines of a Markdown table: p50 / p95 / p99 in milliseconds at each size. */
-export function tableOf(sizes: Growth['sizes']): string[] {
+export function tableOf(sizes: readonly Size[]): string[] {
   const rows = new Map<string, string[]>();
   const put = (name: string, at: number, { p50, p95, p99 }: Read['spread'], failed: number) => {
     const cells = rows.get(name) ?? sizes.map(() => '');
@@ -63,7 +62,10 @@ if (import.meta.main) {
       name: { type: 'string', default: 'growth' },
     },
   });
-  const measured = await growth({ sizes: values.sizes.split(',').map(Number), samples: Number(values.samples) });
+  const now = await growth({ sizes: values.sizes.split(',').map(Number), samples: Number(values.samples) });
+  // Sizes that were not measured now stay as an earlier run left them.
+  const before = kept<Growth>(values.name)?.sizes.filter(({ messages }) => now.every((size) => size.messages !== messages)) ?? [];
+  const measured: Growth = { setting: now.at(-1)!.setting, sizes: [...before, ...now].sort((a, b) => a.messages - b.messages) };
   keep(values.name, measured);
   keep(`${values.name}.md`, `${tableOf(measured.sizes).join('\n')}\n`);
   keep(`${values.name}.svg`, growthPlot(measured));
