@@ -182,7 +182,7 @@ export function openApiOf(skeleton: Skeleton, docs: ReadonlyMap<string, RouteDoc
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
-    tags: ['Accounts', 'Users', 'Rooms', 'Invites', 'Messages', 'Live', 'Operations'].map((name) => ({ name, description: TAGS[name] })),
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => a.localeCompare(b))),
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token of register, login or refresh.' } },
@@ -196,7 +196,7 @@ export function openApiOf(skeleton: Skeleton, docs: ReadonlyMap<string, RouteDoc
 }
 
 const TAGS: Record<string, string> = {
-  Accounts: 'Signing up, in and out; sessions.',
+  Sessions: 'Signing up, in and out; sessions.',
   Users: 'People and their accounts.',
   Rooms: 'Rooms, conversations and their members.',
   Invites: 'Links that let people in.',
