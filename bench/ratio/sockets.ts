@@ -154,6 +154,7 @@ export function r9(sockets: number) {
       aim: 1.25,
       better: 'less',
       note: 'growth of resident memory, a new server for each sample',
+      atMost: 2,
       ours: async () => grown(await stage.open({}), true),
       limit: async () => grown(await stage.program('ratio/baselines/sockets.ts'), false),
     };
