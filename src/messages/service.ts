@@ -87,7 +87,8 @@ export function createMessages({ queries, readLog, writer, live, messageOf }: Me
     if (outcome === 'deleted') throw conflict('The message has been deleted.');
     const { message } = (await queries.one(messageId, caller.userId)) ?? {};
     if (!message) throw notFound();
-    if (outcome === 'done') live.publish(epoch, [changedEvent(content === null ? 'message.deleted' : 'message.edited', eventSeq!, eventAt!, caller.userId, message)]);
+    if (outcome === 'done')
+      live.publish(epoch, [changedEvent(content === null ? 'message.deleted' : 'message.edited', eventSeq!, eventAt!, caller.userId, message)]);
     return { message, seq: eventSeq };
   }
 
@@ -125,11 +126,7 @@ export function createMessages({ queries, readLog, writer, live, messageOf }: Me
       }
       const half = Math.floor(limit / 2);
       const [below, countBelow, from, countFrom] =
-        after !== undefined
-          ? [0, 0, after + 1, limit]
-          : around !== undefined
-            ? [around, half, around, limit - half]
-            : [before ?? SAFE_INTEGER, limit, 0, 0];
+        after !== undefined ? [0, 0, after + 1, limit] : around !== undefined ? [around, half, around, limit - half] : [before ?? SAFE_INTEGER, limit, 0, 0];
       const page = await queries.history(roomId, caller.userId, caller.role === 'admin', below, countBelow, from, countFrom);
       mayRead(page?.standing, caller);
       const { items, first, last, epoch, lastSeq } = page!;
