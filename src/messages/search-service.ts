@@ -73,7 +73,8 @@ export function createSearch({ queries }: { queries: SearchQueries }) {
       const rows = await along(
         waysTo(together, known),
         (step) => queries.ranked(wanted, stretch, step, together, after, limit + 1 - found.length),
-        (some) => (some[0]?.held ?? 0) >= together,
+        // Whoever has met the match at the floor has met all of the stretch.
+        (some) => (some[0]?.held ?? 0) >= together || (stretch.floor !== null && some[0]?.floorId === stretch.floor.id),
       );
       const { held = 0, floorAt = null, floorId = null } = rows[0] ?? {};
       // A stretch that is full ends at its oldest match, for the rest of the walk; one that isn't is the last.
