@@ -133,7 +133,7 @@ test('one of two worker processes is killed with -9: the other serves on, anothe
   const [machine] = stage.nodes;
   const pids = (): number[] => machine!.lines().flatMap(({ event, pid }) => (event === 'listening' ? [Number(pid)] : []));
   await until('both listen', () => pids().length === 2, 10_000);
-  const readers = await Promise.all(Array.from({ length: 6 }, (_, n) => stage.reader(stage.people[4 + (n % 2)]!, [machine!.url])));
+  const readers = await Promise.all(Array.from({ length: 12 }, (_, n) => stage.reader(stage.people[4 + (n % 2)]!, [machine!.url])));
   const load = stage.load();
   // A worker that dies within its first seconds counts as one that can not start.
   await Bun.sleep(2_000);

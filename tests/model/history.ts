@@ -51,7 +51,9 @@ export async function play(chat: Chat, seed: number): Promise<Played> {
   const roomIds = rooms.map(({ id }) => id as string);
   const urls = () => chat.nodes.map(({ url }) => url);
   const readers: Reader[] = [];
-  const nodesMayFallBehind = chat.nodes.length > 1 && chat.redis === undefined;
+  // A node that falls so far behind another tells of a gap unasked, and nobody can tell that from the answer to a subscribe that is
+  // under way: tests/realtime/nodes.test.ts has that alone.
+  const floods = chat.nodes.length > 1 && chat.redis === undefined ? 0 : 0.3;
   const lanes = new Map<Reader, number>();
 
   function ask(person: Person, method: string, path: string, body?: unknown) {
@@ -63,7 +65,7 @@ export async function play(chat: Chat, seed: number): Promise<Played> {
   }
 
   async function connect(person: Person, how: 'head' | 'beginning'): Promise<void> {
-    const reader = new Reader(person, { urls, follows: true, nodesMayFallBehind });
+    const reader = new Reader(person, { urls, follows: true });
     readers.push(reader);
     await reader.open(pick(chat.nodes).url);
     for (const room of rooms) await reader.follow(room.id, how === 'head' ? undefined : { after: 0, epoch: room.epoch });
@@ -132,7 +134,7 @@ export async function play(chat: Chat, seed: number): Promise<Played> {
     add: { weight: 3, act: () => ask(owner, 'POST', `/rooms/${roomIds[1]}/members`, { userId: pick(others).id }) },
     leave: { weight: 2, act: () => ask(pick(others), 'POST', `/rooms/${pick(roomIds)}/leave`) },
     remove: { weight: 4, act: () => ask(owner, 'DELETE', `/rooms/${pick(roomIds)}/members/${pick(others).id}`) },
-    flood: { weight: 0.3, act: () => flood(pick(roomIds)) },
+    flood: { weight: floods, act: () => flood(pick(roomIds)) },
   };
 
   function change(method: 'PATCH' | 'DELETE'): Promise<unknown> | undefined {

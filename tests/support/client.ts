@@ -38,8 +38,6 @@ export type ReaderOptions = {
   returns?: boolean;
   /** Epochs that the server may change under this reader. */
   epochsMayChange?: boolean;
-  /** A node may be more than a replay behind a room: then a removal is told without what was before it. */
-  nodesMayFallBehind?: boolean;
   /** Subscribes to every room that it is added to. */
   follows?: boolean;
 };
@@ -357,8 +355,7 @@ export class Reader {
     if (this.told.has(key)) this.problem(`told twice of the removal ${seq} from ${roomId}`);
     this.told.add(key);
     if (!place) return;
-    if (place.live && reason !== 'deleted' && seq !== place.cursor + 1 && !(this.options.nodesMayFallBehind && seq > place.cursor))
-      this.problem(`removed from ${roomId} at ${seq} with the cursor at ${place.cursor}`);
+    if (place.live && reason !== 'deleted' && seq !== place.cursor + 1) this.problem(`removed from ${roomId} at ${seq} with the cursor at ${place.cursor}`);
     place.live = false;
     place.removedAt = seq ?? Number.POSITIVE_INFINITY;
   }
