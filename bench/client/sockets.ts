@@ -169,7 +169,7 @@ export async function fanout(job: FanoutJob): Promise<Outcome> {
   await Bun.sleep(SETTLE_MS);
   meter.start();
   const started = performance.now();
-  until = started + ms;
+  until = rate === undefined ? started + ms : Number.POSITIVE_INFINITY;
   if (rate === undefined) for (let at = 0; at < inFlight; at++) begin(performance.now());
   else {
     for (let at = 0; at < (rate * ms) / 1_000; at++) {

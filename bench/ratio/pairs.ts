@@ -45,6 +45,9 @@ export type Ratio = {
   busy?: { ours: number; limit: number };
   met: boolean;
   loss?: string;
+  /** With what it was measured, when a file holds several runs. */
+  commit?: string;
+  date?: string;
 };
 
 /** At least so busy a server is what limits the figure; below it the driver does. */

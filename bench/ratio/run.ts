@@ -37,7 +37,12 @@ const ALL: [id: string, make: (stage: Stage) => Promise<Comparison>, built?: Bui
 export type RatioFile = { pinned: boolean; pairs: number; ms: number; ratios: Ratio[] };
 
 /** Measures the named ones (all when none is named). A stage for each, so that none pays for another's tables. */
-export async function measure(names: readonly string[], { pairs, ms }: { pairs: number; ms: number }): Promise<{ ratios: Ratio[]; postgres: string }> {
+export async function measure(
+  names: readonly string[],
+  { pairs, ms }: { pairs: number; ms: number },
+  /** Told after each, so that a run that is broken off leaves what it had. */
+  soFar: (ratios: readonly Ratio[], postgres: string) => void = () => {},
+): Promise<{ ratios: Ratio[]; postgres: string }> {
   const wanted = ALL.filter(
     ([id]) => names.length === 0 || names.some((name) => name.toUpperCase() === id.toUpperCase() || `${name.toUpperCase()}S` === id.toUpperCase()),
   );
@@ -53,6 +58,7 @@ export async function measure(names: readonly string[], { pairs, ms }: { pairs: 
       const ratio = await compare(comparison, pairs);
       console.error(`   ${ratio.loss ?? `${figure(ratio.ratio)} ± ${figure(ratio.spread * 100)} %`}`);
       measured.push(ratio);
+      soFar(measured, postgres);
     } catch (error) {
       console.error(`   not measured: ${(error as Error).message}`);
     }
@@ -87,15 +93,20 @@ export function ratioTable(ratios: readonly Ratio[]): string {
 const inFlight = ({ id, note }: Ratio): string => (id === 'R4' ? (note ?? '') : '');
 
 export async function ratios(names: readonly string[], { pairs, ms }: { pairs: number; ms: number }): Promise<boolean> {
-  const { ratios: measured, postgres } = await measure(names, { pairs, ms });
-  console.log(`\n${ratioTable(measured)}`);
-  for (const { id, note } of measured) if (note) console.log(`${id}: ${note}`);
-  // A run of some replaces those and leaves the others as they were measured.
   const before = kept<RatioFile>('ratio')?.ratios ?? [];
   const same = (one: Ratio, other: Ratio) => one.id === other.id && one.title === other.title && inFlight(one) === inFlight(other);
-  const merged = [...before.filter((one) => !measured.some((other) => same(one, other))), ...measured].sort(
-    (a, b) => Number(a.id.match(/\d+/)) - Number(b.id.match(/\d+/)),
-  );
-  console.error(`kept: ${keep('ratio', { setting: settingOf({ postgres }), pinned: pinning, pairs, ms, ratios: merged })}`);
-  return measured.every(({ loss }) => loss === undefined);
+  let path = '';
+  // A run of some replaces those and leaves the others as they were measured.
+  const keepAll = (measured: readonly Ratio[], postgres: string): void => {
+    const setting = settingOf({ postgres });
+    const fresh = measured.map((ratio) => ({ ...ratio, commit: setting.commit, date: setting.date }));
+    const merged = [...before.filter((one) => !fresh.some((other) => same(one, other))), ...fresh];
+    merged.sort((a, b) => Number(a.id.match(/\d+/)) - Number(b.id.match(/\d+/)));
+    path = keep('ratio', { setting, pinned: pinning, pairs, ms, ratios: merged });
+  };
+  const { ratios: measured } = await measure(names, { pairs, ms }, keepAll);
+  console.log(`\n${ratioTable(measured)}`);
+  for (const { id, note } of measured) if (note) console.log(`${id}: ${note}`);
+  console.error(`kept: ${path}`);
+  return measured.length > 0 && measured.every(({ loss }) => loss === undefined);
 }
