@@ -6,7 +6,7 @@
 import type { Database } from '../db/client.ts';
 import type { Log } from '../lib/log.ts';
 
-/** Between two cleanings: what gathers meanwhile at 3,000 sends/s is merged within some 50 ms (docs/decisions/0060). */
+/** Between two cleanings. Half a second instead brought nothing that could be told from noise (docs/decisions/0060). */
 export const PAUSE_MS = 200;
 /** Postgres is away, or refuses: asked again later, because a late merge costs time and never a result. */
 const RETRY_MS = 2_000;
