@@ -12,6 +12,8 @@ import type { Roster } from './roster.ts';
 /** Longer than the window in which the poll repeats itself. */
 const REMEMBER_MS = 60_000;
 const FRESH_MS = 15_000;
+/** An import or a seed makes thousands of memberships at once: asked for all together they would leave no query to anybody else. */
+const ASKED_AT_ONCE = 16;
 
 export type NewRooms = ReturnType<typeof createNewRooms>;
 
@@ -28,7 +30,29 @@ export function createNewRooms({ log, roster, roomFor }: NewRoomsPorts) {
     return fresh.get(connection)?.rooms.has(roomId) ?? false;
   }
 
+  const waiting: (() => void)[] = [];
+  let asking = 0;
+
+  async function inTurn(work: () => Promise<void>): Promise<void> {
+    if (asking >= ASKED_AT_ONCE) await new Promise<void>((go) => waiting.push(go));
+    else asking++;
+    try {
+      await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else asking--;
+    }
+  }
+
+  /** Whether it is news to a socket of theirs. */
+  function isNews(userId: string, roomId: string): boolean {
+    for (const connection of roster.of(userId)) if (!knows(connection, roomId)) return true;
+    return false;
+  }
+
   async function tell(userId: string, roomId: string): Promise<void> {
+    if (!isNews(userId, roomId)) return;
     const room = await roomFor(userId, roomId);
     if (!room) return;
     const text = frames.roomAdded(room);
@@ -45,7 +69,7 @@ export function createNewRooms({ log, roster, roomFor }: NewRoomsPorts) {
       const key = keyOf(userId, roomId);
       if (told.has(key)) return;
       told.set(key, performance.now());
-      tell(userId, roomId).catch((error) => {
+      inTurn(() => tell(userId, roomId)).catch((error) => {
         // The poll says it again within its window.
         told.delete(key);
         log.debug({ err: error }, 'room.added waits for the database');
