@@ -97,6 +97,8 @@ export async function openHouse({ users = 20, rooms = 100, messages = 0, dataset
   }
   const made = known ? [known.hall, ...known.large] : (await sql<{ id: string }[]>`select id from rooms order by created_at, id`).map(({ id }) => id);
   const [version] = await sql<{ server_version: string }[]>`show server_version`;
+  // They joined long ago: what the poll tells of new members is not what is measured.
+  await sql`update memberships set joined_at = joined_at - interval '1 hour' where joined_at > now() - interval '1 hour'`;
   await sql`analyze`;
 
   const closing = opened.move();
