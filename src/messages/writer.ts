@@ -78,6 +78,8 @@ export function createWriter({ append, committed, metrics, refusedData, worthAno
         batch.map((waiting) => waiting.draft),
         again,
       );
+      // Never trusted: an answer of another length would hand one sender the outcome of another.
+      if (rows.length !== batch.length) throw new AppError('unavailable', 'The database answered something else. Whether it was stored is open.');
       settle(batch, rows);
     } catch (error) {
       if (worthAnother(error) && performance.now() < until) {

@@ -278,3 +278,23 @@ async function muteable(target: number) {
     },
   };
 }
+
+test('a result that was cut off in the middle leaves nothing in the next one of that connection', async () => {
+  await using database = await freshOpenDatabase({ pool: 1 });
+  await using other = openDatabase({ url: database.url, pool: 1, deadlineMs: 3_000 });
+  const [{ pid }] = (await database.sql<{ pid: number }>`select pg_backend_pid() as pid`) as unknown as [{ pid: number }];
+  const cut = database.sql`select n, repeat('x', 1000) as text, pg_sleep(case when n > 200 then 0.05 else 0 end) from generate_series(1, 1000) n`.then(
+    () => 'answered',
+    () => 'cut off',
+  );
+  await Bun.sleep(300);
+  await other.sql`select pg_terminate_backend(${pid}::int)`;
+  expect(await cut).toBe('cut off');
+  const next = async (): Promise<number[]> => (await database.sql<{ n: number }>`select n from generate_series(1, 3) n`).map(({ n }) => n);
+  let rows = await next().catch(() => undefined);
+  for (let tries = 0; rows === undefined && tries < 20; tries++) {
+    await Bun.sleep(100);
+    rows = await next().catch(() => undefined);
+  }
+  expect(rows).toEqual([1, 2, 3]);
+});
