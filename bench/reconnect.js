@@ -19,6 +19,7 @@ const AWAY_MS = number('AWAY_SECONDS', 6) * 1000;
 const BACK_MS = 12_000;
 const wholeMs = new Trend('whole_ms', true);
 const resumed = new Counter('resumed');
+const unfinished = new Counter('unfinished');
 
 export const options = {
   scenarios: {
@@ -61,6 +62,16 @@ function comeBack(at, roomId, cursor, epoch, backAt) {
     } else if (frame.type === 'gap') lost.add(missed);
   };
   socket.onerror = () => {};
+  // Who is not whole by then counts as lost.
+  let over = false;
+  socket.onclose = () => {
+    over = true;
+  };
+  setTimeout(() => {
+    if (over) return;
+    unfinished.add(1);
+    socket.close();
+  }, BACK_MS);
 }
 
 export function person() {
