@@ -37,6 +37,8 @@ export const options = {
   summaryTrendStats: TREND,
 };
 
+let told = 0;
+
 /** Messages of the room between the two sockets of one person: exactly the cursor's successors, then `synced`. */
 function comeBack(at, roomId, cursor, epoch, backAt) {
   const socket = new WebSocket(`${WS}/ws`, null, bearer(people[at % people.length]));
@@ -60,8 +62,15 @@ function comeBack(at, roomId, cursor, epoch, backAt) {
       resumed.add(1);
       setTimeout(() => socket.close(), 500);
     } else if (frame.type === 'gap') lost.add(missed);
+    else if (frame.type === 'error') {
+      // As websocket.md has it: what is temporary is asked for again, from where one is.
+      if (frame.error.temporary) setTimeout(() => socket.send(JSON.stringify({ type: 'subscribe', id: 1, rooms: [{ roomId, after: next - 1, epoch }] })), 250);
+      else if (told++ < 3) console.error(data);
+    }
   };
-  socket.onerror = () => {};
+  socket.onerror = ({ error }) => {
+    if (told++ < 3) console.error(`a socket that came back failed: ${error}`);
+  };
   // Who is not whole by then counts as lost.
   let over = false;
   socket.onclose = () => {

@@ -1,5 +1,5 @@
 /** Under which circumstances a number was measured: commit, machine, versions, date. Kept beside every result. */
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { version } from '../package.json';
 
@@ -11,7 +11,13 @@ export type Setting = {
   /** Whether files differed from that commit. */
   changed: boolean;
   date: string;
-  machine: { cores: number; cpu: string; memoryGiB: number; system: string };
+  machine: {
+    cores: number;
+    cpu: string;
+    memoryGiB: number;
+    system: string /** Of the last minute, at the end of the bench: how quiet the machine was, the bench itself included. */;
+    load: number;
+  };
   versions: Record<string, string>;
 };
 
@@ -31,6 +37,7 @@ export function settingOf(versions: Record<string, string> = {}): Setting {
       cpu: cpus()[0]?.model.trim() ?? 'unknown',
       memoryGiB: Math.round(totalmem() / 2 ** 30),
       system: `${process.platform} ${release()}`,
+      load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     },
     versions: { bun: Bun.version, ...versions },
   };
