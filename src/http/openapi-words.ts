@@ -67,9 +67,6 @@ export const EXAMPLES: Record<string, unknown> = {
   items: [],
 };
 
-/** Shapes that no answer of a route names. */
-export const SCHEMAS: Record<string, unknown> = {};
-
 const text = (mediaType: string, description: string) => ({ 200: { description, content: { [mediaType]: { schema: { type: 'string' } } } } });
 const status = (properties: Record<string, unknown>, example: unknown) => ({
   200: { description: 'The answer.', content: { 'application/json': { schema: { type: 'object', required: Object.keys(properties), properties }, example } } },

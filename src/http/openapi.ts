@@ -6,7 +6,7 @@
 import type { TSchema } from 'elysia';
 import { ERRORS, ISSUE_CODES, type ErrorCode } from '../errors.ts';
 import type { RouteDoc } from './door.ts';
-import { EXAMPLES, OUTSIDE, type Operation, SCHEMAS } from './openapi-words.ts';
+import { EXAMPLES, OUTSIDE, type Operation } from './openapi-words.ts';
 
 type Json = Record<string, unknown>;
 export type Skeleton = { paths?: Record<string, Record<string, unknown>> };
@@ -169,7 +169,6 @@ export function openApiOf(skeleton: Skeleton, docs: ReadonlyMap<string, RouteDoc
       paths[path] = { ...paths[path], [method]: doc ? operationOf(doc, path) : outside(words!) };
     }
   }
-  for (const shape of Object.values(SCHEMAS)) named(shape, shapes);
   const components = [...shapes]
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([name, shape]) => [name, { ...schemaOf(shape, true), examples: [exampleOf(shape)] }]);

@@ -124,7 +124,9 @@ export function createLive({ config, log, metrics, db, redis, readLog }: NodePor
     if (!first) return;
     const { roomId } = first;
     const feed: Feed | undefined = feeds.get(roomId);
-    const heard: Heard[] = events.map((event) => ({ ...markOf(event), epoch, seq: event.seq, text: JSON.stringify(event) }));
+    // Encoded once, and not at all where nobody could hear it: most sends of a lone node go into rooms that nobody is watching.
+    const isHeard = feed !== undefined || redis !== null;
+    const heard: Heard[] = events.map((event) => ({ ...markOf(event), epoch, seq: event.seq, text: isHeard ? JSON.stringify(event) : '' }));
     if (feed) for (const event of heard) deliver.accept(feed, event);
     if (redis) bus.send(roomTopic(roomId), eventsText(heard));
     for (const { kind, userId, seq, reason } of heard) {
