@@ -1,6 +1,9 @@
 /** R1, R2, R6: what the whole app costs in front of a small JSON, a signed-in one, and a page of history. */
 import { request } from '../client/http.ts';
 import { drive } from '../client/driver.ts';
+import { createMessageQueries } from '../../src/messages/queries.ts';
+import { createMessages } from '../../src/messages/service.ts';
+import { openCatcher, type Statement } from './statements.ts';
 import type { Comparison, Sample } from './pairs.ts';
 import type { Stage } from './stage.ts';
 
@@ -46,6 +49,20 @@ export async function r2(stage: Stage): Promise<Comparison> {
 }
 
 const PAGES = 400;
+/** A seq that no room has, to know it again among a statement's parameters. */
+const SOME_SEQ = 1_234_567_890;
+
+/** The statement behind a page of history, as the endpoint's own code sends it, and its parameters with marks for what differs by request. */
+async function historyStatement(stage: Stage, roomId: string): Promise<Statement> {
+  await using catcher = openCatcher(stage.house.databaseUrl);
+  // Reading history touches nothing of its ports but the queries.
+  const messages = createMessages({ queries: createMessageQueries(catcher.db) } as Parameters<typeof createMessages>[0]);
+  const caller = { userId: stage.house.people[0]!.id, sessionId: '', role: 'user' as const };
+  const sent = await catcher.caught(() => messages.history(caller, roomId, { before: SOME_SEQ }));
+  if (sent.length !== 1) throw new Error(`a history page takes ${sent.length} statements; its limit knows one`);
+  const parameters = sent[0]!.parameters.map((value) => (value === roomId ? '$room' : value === SOME_SEQ ? '$before' : value));
+  return { text: sent[0]!.text, parameters };
+}
 
 export async function r6(stage: Stage): Promise<Comparison> {
   const server = await stage.server();
@@ -62,23 +79,32 @@ export async function r6(stage: Stage): Promise<Comparison> {
     await house.sql`analyze`;
   }
   const [now] = await house.sql<{ seq: number }[]>`select last_seq::int as seq from rooms where id = ${roomId}`;
+  const { text, parameters } = await historyStatement(stage, roomId);
   const bare = await stage.program('ratio/baselines/history.ts', {
     DATABASE_URL: house.databaseUrl,
-    USER_ID: house.people[0]!.id,
+    TEXT: text,
+    PARAMETERS: JSON.stringify(parameters),
     DATABASE_POOL: String(2 * navigator.hardwareConcurrency),
   });
-  // Twenty places between the newest and the first page; the baseline gives every page, so both are asked for the same ones.
-  const requests = Array.from({ length: 20 }, (_, at) =>
-    request('GET', `/api/v1/rooms/${roomId}/messages?before=${Math.floor(now!.seq - (at * (now!.seq - 60)) / 20)}`, { token: stage.tokens[0] }),
-  );
+  // Twenty places between the newest and the first page, the same for both.
+  const paths = Array.from({ length: 20 }, (_, at) => `/api/v1/rooms/${roomId}/messages?before=${Math.floor(now!.seq - (at * (now!.seq - 60)) / 20)}`);
+  const requests = paths.map((path) => request('GET', path, { token: stage.tokens[0] }));
+  await expectSame(`${server.url}${paths[3]}`, `http://${bare.host}:${bare.port}${paths[3]}`, stage.tokens[0]!);
   return {
     id: 'R6',
     title: '50-message history page / minimal Bun + postgres.js',
     unit: 'pages/s',
     aim: 0.9,
     better: 'more',
-    note: 'the same query and pool; sign-in and checks on our side only',
+    note: 'the same statement, pool and answer; sign-in and checks on our side only',
     ours: () => get(server, requests, stage.ms),
     limit: () => get(bare, requests, stage.ms),
   };
+}
+
+/** A limit that does other work is no limit. */
+async function expectSame(ours: string, limit: string, token: string): Promise<void> {
+  const headers = { authorization: `Bearer ${token}` };
+  const [a, b] = await Promise.all([ours, limit].map(async (url) => (await fetch(url, { headers })).json()));
+  if (!Bun.deepEquals(a, b)) throw new Error(`the limit answers otherwise: ${JSON.stringify(b).slice(0, 300)} instead of ${JSON.stringify(a).slice(0, 300)}`);
 }

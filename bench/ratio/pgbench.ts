@@ -15,11 +15,18 @@ export function findPgbench(): string {
   return `${root}/${found}`;
 }
 
-/** Transactions per second of `file` with 16 clients, prepared, for `ms`. Throws when one failed. */
-export async function pgbench(databaseUrl: string, file: string, ms: number, variables: Record<string, number>, clients = 16): Promise<number> {
+/** Transactions per second of `files`, drawn evenly, with 16 clients, prepared, for `ms`. Throws when one failed. */
+export async function pgbench(
+  databaseUrl: string,
+  files: string | readonly string[],
+  ms: number,
+  variables: Record<string, number | string>,
+  clients = 16,
+): Promise<number> {
+  const scripts = [files].flat().flatMap((file) => ['-f', file]);
   const defined = Object.entries(variables).flatMap(([name, value]) => ['-D', `${name}=${value}`]);
   const seconds = Math.max(1, Math.round(ms / 1_000));
-  const out = await run([findPgbench(), '-n', '-M', 'prepared', '-c', String(clients), '-j', '2', '-T', String(seconds), ...defined, '-f', file, databaseUrl], {
+  const out = await run([findPgbench(), '-n', '-M', 'prepared', '-c', String(clients), '-j', '2', '-T', String(seconds), ...defined, ...scripts, databaseUrl], {
     limitMs: ms + 60_000,
   });
   const failed = Number(/number of failed transactions: (\d+)/.exec(out)?.[1] ?? 0);

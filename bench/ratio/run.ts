@@ -8,14 +8,16 @@ import { r1, r2, r6 } from './http.ts';
 import { type Comparison, compare, type Ratio } from './pairs.ts';
 import { r11 } from './workers.ts';
 import { r3, r4, r8, r9 } from './sockets.ts';
+import { r12 } from './search.ts';
 import { openStage, type Stage } from './stage.ts';
 import { r10, r5, r7 } from './storage.ts';
 
 const IDLE_SOCKETS = 10_000;
+const SEARCHED = 100_000;
 /** The socket's own limit of unanswered commands. */
 const PIPELINED = 64;
 
-type Built = { rooms?: number; messages?: number };
+type Built = { rooms?: number; messages?: number; dataset?: number };
 
 const ALL: [id: string, make: (stage: Stage) => Promise<Comparison>, built?: Built][] = [
   ['R1', r1],
@@ -32,6 +34,8 @@ const ALL: [id: string, make: (stage: Stage) => Promise<Comparison>, built?: Bui
   ['R9', r9(IDLE_SOCKETS), { rooms: 1 }],
   ['R10', r10, { rooms: 1 }],
   ['R11', r11],
+  ['R12', r12('all'), { dataset: SEARCHED }],
+  ['R12', r12('page'), { dataset: SEARCHED }],
 ];
 
 export type RatioFile = { pinned: boolean; pairs: number; ms: number; ratios: Ratio[] };

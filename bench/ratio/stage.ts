@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { texts } from '../cast.ts';
 import { on, type Share } from '../cores.ts';
-import { moveDatabase, openHouse, type House, type Open, type OpenOptions } from '../parlour.ts';
+import { moveDatabase, openHouse, type House, type HouseOptions, type Open, type OpenOptions } from '../parlour.ts';
 import { run, startUntil } from '../processes.ts';
 import { ROOT } from '../setting.ts';
 
@@ -26,9 +26,9 @@ export type Stage = {
 
 const BENCH = join(ROOT, 'bench');
 
-export async function openStage(ms: number, { rooms = 100, users = 64, messages = 0 } = {}): Promise<Stage> {
+export async function openStage(ms: number, { rooms = 100, users = 64, messages = 0, dataset }: HouseOptions = {}): Promise<Stage> {
   await using opened = new AsyncDisposableStack();
-  const house = opened.use(await openHouse({ users, rooms, messages }));
+  const house = opened.use(await openHouse({ users, rooms, messages, dataset }));
   await moveDatabase(house, 'driver');
   let shared: Promise<Open> | undefined;
   const said = await texts();
