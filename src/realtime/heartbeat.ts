@@ -5,6 +5,7 @@
  */
 import type { Config } from '../config.ts';
 import type { Connection } from './connection.ts';
+import type { Feed } from './feed.ts';
 import * as frames from './frames.ts';
 import { CLOSES } from './model.ts';
 import type { Roster } from './roster.ts';
@@ -24,40 +25,45 @@ export function startHeartbeat({ config, roster, close }: { config: Times; roste
   /** When the next ping is due: the interval, give or take a fifth, so that sockets that came together don't stay together. */
   const nextPing = (now: number): number => now + heartbeatMs * (1 - SPREAD + 2 * SPREAD * Math.random());
 
-  /** Subscribed rooms that moved since the last ping: a client below one of these heads has missed something. */
-  function headsOf(connection: Connection): Record<string, number> | undefined {
-    let heads: Record<string, number> | undefined;
-    let count = 0;
+  /**
+   * Subscribed rooms that moved since they were last named: a client below one of these heads has missed something. Of more than
+   * a ping names, those that moved first; the others are left to the next one, or who missed the last word of a room never learns.
+   */
+  function headsOf(connection: Connection, now: number): Record<string, number> | undefined {
+    let moved: Feed[] | undefined;
     for (const feed of connection.feeds) {
       if (feed.movedAt <= connection.pingedAt) continue;
-      heads ??= {};
-      heads[feed.roomId] = feed.head;
-      if (++count === HEADS) break;
+      moved ??= [];
+      moved.push(feed);
     }
-    return heads;
+    connection.pingedAt = now;
+    if (!moved) return undefined;
+    if (moved.length > HEADS) {
+      moved = moved.sort((a, b) => a.movedAt - b.movedAt).slice(0, HEADS);
+      connection.pingedAt = moved.at(-1)!.movedAt;
+    }
+    return Object.fromEntries(moved.map((feed) => [feed.roomId, feed.head]));
   }
 
   function beat(connection: Connection, now: number, wall: number) {
-    const { busy } = connection;
-    if (busy && busy.leaveAt !== 0 && now >= busy.leaveAt) {
-      if (busy.unanswered === 0) return close(connection, CLOSES.restart);
+    if (connection.leaveAt !== 0 && now >= connection.leaveAt) {
+      if (connection.unanswered === 0) return close(connection, CLOSES.restart);
       // Who never pauses would else be cut off at the end, with commands that were carried out and not answered.
-      busy.leaving = true;
+      connection.leaving = true;
     }
     if (connection.phase === 'opening' && now >= connection.dueAt) return close(connection, CLOSES.unproven);
     if (now - connection.heardAt >= idleMs) return close(connection, CLOSES.silent);
     if (connection.phase !== 'ready') return;
     if (wall >= connection.expiresAt) return close(connection, CLOSES.expired);
-    if (!busy?.expiryTold && wall >= connection.expiresAt - EXPIRY_NOTICE_MS) tellExpiry(connection, wall);
+    if (!connection.expiryTold && wall >= connection.expiresAt - EXPIRY_NOTICE_MS) tellExpiry(connection, wall);
     if (now < connection.dueAt) return;
-    connection.send(frames.ping(headsOf(connection)));
-    connection.pingedAt = now;
+    connection.send(frames.ping(headsOf(connection, now)));
     connection.dueAt = nextPing(now);
   }
 
   /** `token.expiring`, once for each token. */
   function tellExpiry(connection: Connection, wall: number): void {
-    connection.errands.expiryTold = true;
+    connection.expiryTold = true;
     connection.send(frames.tokenExpiring(Math.max(0, Math.round(connection.expiresAt - wall))));
   }
 
