@@ -25,6 +25,7 @@ import type { Presence } from './presence.ts';
 import type { RealtimeQueries } from './queries.ts';
 import type { Roster } from './roster.ts';
 import { createResume } from './resume.ts';
+import { createVerbs } from './verbs.ts';
 
 /** Sockets of a draining node leave within this, each at a time of its own, so that they don't all arrive elsewhere at once. */
 const LEAVE_MS = 3_000;
@@ -90,7 +91,8 @@ export function createGateway(node: Node, ports: SocketPorts, attach: (server: S
 
   const heartbeat = startHeartbeat({ config, roster, close });
   const resume = createResume({ follow, heal, presence, readLog, roomsMost: config.wsRooms });
-  const commands = createCommands({ config, ...ports, queries, resume, ephemeral, enter: () => enter, asAppError, count });
+  const carryOut = createVerbs({ ...ports, queries, resume, ephemeral, asAppError });
+  const commands = createCommands({ config, limiter: ports.limiter, carryOut, resume, enter: () => enter, asAppError, count });
   const enter: Enter = createOpening({
     config,
     ...ports,
@@ -107,14 +109,14 @@ export function createGateway(node: Node, ports: SocketPorts, attach: (server: S
 
   function leaveSoon(connection: Connection): void {
     const afterMs = Math.round(Math.random() * Math.min(LEAVE_MS, Math.max(0, drainingUntil - performance.now()) / 2));
-    connection.leaveAt = performance.now() + afterMs;
+    connection.errands.leaveAt = performance.now() + afterMs;
     connection.send(frames.reconnect(afterMs));
   }
 
   function open(ws: Socket) {
     const connection = ws.data;
     connection.ws = ws;
-    const opening = connection.opening!;
+    const opening = connection.busy!.opening!;
     const now = performance.now();
     connection.heardAt = now;
     connection.dueAt = now + config.wsAuthSeconds * 1_000;
@@ -122,8 +124,7 @@ export function createGateway(node: Node, ports: SocketPorts, attach: (server: S
     roster.all.add(connection);
     metrics.sockets.set(roster.all.size);
     if (isFull) return close(connection, CLOSES.full);
-    connection.id = `${prefix}-${(++opened).toString(36)}`;
-    connection.send(`${helloBefore}${connection.id}${helloAfter}`);
+    connection.send(`${helloBefore}${prefix}-${(++opened).toString(36)}${helloAfter}`);
     if (opening.foreignProtocol) return close(connection, CLOSES.protocol);
     if (opening.refusal) return refuse(connection, opening.refusal);
     if (drainingUntil > 0) {
@@ -142,14 +143,14 @@ export function createGateway(node: Node, ports: SocketPorts, attach: (server: S
     const connection = ws.data;
     if (!connection.open) return;
     connection.phase = 'closed';
-    connection.early = undefined;
-    connection.later = undefined;
-    for (const feed of [...connection.feeds]) connection.leave(feed);
+    const drained = connection.busy?.drained;
+    connection.busy = undefined;
+    for (const feed of connection.feeds) connection.leave(feed);
     newRooms.forget(connection);
     roster.all.delete(connection);
     metrics.sockets.set(roster.all.size);
     metrics.socketCloses.inc({ code: String(code) });
-    connection.drained?.();
+    drained?.();
     const { caller } = connection;
     if (caller && roster.leave(caller.userId, connection)) {
       presence.left(caller.userId);
@@ -168,9 +169,11 @@ export function createGateway(node: Node, ports: SocketPorts, attach: (server: S
       else close(connection, CLOSES.binary);
     },
     drain(ws) {
-      const { drained } = ws.data;
-      ws.data.drained = undefined;
-      drained?.();
+      const { busy } = ws.data;
+      if (!busy?.drained) return;
+      const { drained } = busy;
+      busy.drained = undefined;
+      drained();
     },
     close: closed,
     ping(ws) {

@@ -46,16 +46,17 @@ export function startHeartbeat({ config, roster, close }: { config: Times; roste
   }
 
   function beat(connection: Connection, now: number, wall: number) {
-    if (connection.leaveAt !== 0 && now >= connection.leaveAt) {
-      if (connection.unanswered === 0) return close(connection, CLOSES.restart);
+    const { busy } = connection;
+    if (busy && busy.leaveAt !== 0 && now >= busy.leaveAt) {
+      if (busy.unanswered === 0) return close(connection, CLOSES.restart);
       // Who never pauses would else be cut off at the end, with commands that were carried out and not answered.
-      connection.leaving = true;
+      busy.leaving = true;
     }
     if (connection.phase === 'opening' && now >= connection.dueAt) return close(connection, CLOSES.unproven);
     if (now - connection.heardAt >= idleMs) return close(connection, CLOSES.silent);
     if (connection.phase !== 'ready') return;
     if (wall >= connection.expiresAt) return close(connection, CLOSES.expired);
-    if (!connection.expiryTold && wall >= connection.expiresAt - EXPIRY_NOTICE_MS) tellExpiry(connection, wall);
+    if (!busy?.expiryTold && wall >= connection.expiresAt - EXPIRY_NOTICE_MS) tellExpiry(connection, wall);
     if (now < connection.dueAt) return;
     connection.send(frames.ping(headsOf(connection, now)));
     connection.dueAt = nextPing(now);
@@ -63,7 +64,7 @@ export function startHeartbeat({ config, roster, close }: { config: Times; roste
 
   /** `token.expiring`, once for each token. */
   function tellExpiry(connection: Connection, wall: number): void {
-    connection.expiryTold = true;
+    connection.errands.expiryTold = true;
     connection.send(frames.tokenExpiring(Math.max(0, Math.round(connection.expiresAt - wall))));
   }
 

@@ -23,11 +23,11 @@ export function createNewRooms({ log, roster, roomFor }: NewRoomsPorts) {
   /** user and room → when it was told here, in order. */
   const told = new Map<string, number>();
   /** What the `ready` of young sockets listed. */
-  const fresh = new Map<Connection, { rooms: Set<string>; at: number }>();
+  const fresh = new Map<Connection, { rooms: string[]; at: number }>();
   const keyOf = (userId: string, roomId: string) => `${userId} ${roomId}`;
 
   function knows(connection: Connection, roomId: string): boolean {
-    return fresh.get(connection)?.rooms.has(roomId) ?? false;
+    return fresh.get(connection)?.rooms.includes(roomId) ?? false;
   }
 
   const waiting: (() => void)[] = [];
@@ -79,12 +79,15 @@ export function createNewRooms({ log, roster, roomFor }: NewRoomsPorts) {
     /** Somebody is out again: the next time he comes in it is news. */
     removed(userId: string, roomId: string): void {
       told.delete(keyOf(userId, roomId));
-      for (const connection of roster.of(userId)) fresh.get(connection)?.rooms.delete(roomId);
+      for (const connection of roster.of(userId)) {
+        const young = fresh.get(connection);
+        if (young) young.rooms = young.rooms.filter((known) => known !== roomId);
+      }
     },
 
     /** What a socket's `ready` listed. */
     known(connection: Connection, rooms: readonly ReadyRoom[]): void {
-      fresh.set(connection, { rooms: new Set(rooms.map(({ roomId }) => roomId)), at: performance.now() });
+      fresh.set(connection, { rooms: rooms.map(({ roomId }) => roomId), at: performance.now() });
     },
 
     forget: (connection: Connection): void => void fresh.delete(connection),

@@ -10,7 +10,8 @@ import { isUuid } from '../lib/check.ts';
 import type { User } from '../users/model.ts';
 import type { Bus } from './bus.ts';
 import { close, refuse } from './closing.ts';
-import type { Connection, Opening } from './connection.ts';
+import type { Opening } from './busy.ts';
+import type { Connection } from './connection.ts';
 import * as frames from './frames.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { CLOSES, type CommandId, type ReadyRoom, type Wanted } from './model.ts';
@@ -58,10 +59,12 @@ export function createOpening(ports: OpeningPorts) {
 
   /** The tables come first: from here on whatever ends the session or removes the person finds this socket. */
   function enter(connection: Connection, { caller, expiresAt }: Proven): void {
-    connection.caller = caller;
+    const { userId, sessionId, role } = caller;
+    // Several sockets of one session share what is known of it.
+    const others = roster.of(userId);
+    connection.caller = others.find((other) => other.caller!.sessionId === sessionId && other.caller!.role === role)?.caller ?? caller;
     connection.expiresAt = expiresAt;
-    const { userId } = caller;
-    if (!roster.has(userId)) presence.arriving(userId);
+    if (others.length === 0) presence.arriving(userId);
     roster.enter(userId, connection);
   }
 
@@ -72,16 +75,19 @@ export function createOpening(ports: OpeningPorts) {
     if (id !== undefined) connection.send(frames.ok(id));
     heartbeat.begin(connection);
     newRooms.known(connection, listed.rooms);
-    const sockets = roster.of(userId).filter((other) => other.phase === 'ready');
-    for (const oldest of sockets.slice(0, Math.max(0, sockets.length - config.wsPerUser))) close(oldest, CLOSES.replaced);
-    const { later } = connection;
-    connection.later = undefined;
-    for (const tell of later ?? []) tell();
+    if (roster.of(userId).length > config.wsPerUser) {
+      const sockets = roster.of(userId).filter((other) => other.phase === 'ready');
+      for (const oldest of sockets.slice(0, Math.max(0, sockets.length - config.wsPerUser))) close(oldest, CLOSES.replaced);
+    }
+    const later = connection.busy?.later;
+    if (!later) return;
+    connection.errands.later = undefined;
+    for (const tell of later) tell();
   }
 
   /** Proves who it is and brings the socket to `ready`; `id` is that of an `auth` frame. Never throws. */
   return async function enterWith(connection: Connection, proof: { ticket: string } | { token: string }, id?: CommandId): Promise<void> {
-    const opening = connection.opening!;
+    const opening = connection.busy!.opening!;
     connection.phase = 'proving';
     try {
       const proven = 'ticket' in proof ? await sessions.redeem(proof.ticket) : await sessions.prove(proof.token);
@@ -92,12 +98,13 @@ export function createOpening(ports: OpeningPorts) {
       const only = await onlyRoom(opening, proven);
       const listed = only ? { rooms: only.rooms, next: null } : await rooms.readyRooms(userId);
       if (!connection.open) return;
-      if (only) connection.only = only.wanted.roomId;
-      connection.opening = undefined;
+      if (only) connection.errands.only = only.wanted.roomId;
+      connection.errands.opening = undefined;
       begin(connection, proven.user, listed, id);
       if (!connection.open) return;
       if (only) ports.subscribeOnly(connection, only.wanted);
       ports.resumeCommands(connection);
+      connection.rest();
     } catch (thrown) {
       refuse(connection, asAppError(thrown), id);
     }

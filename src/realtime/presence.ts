@@ -25,6 +25,8 @@ type Room = {
   stale: boolean;
   came: Set<string>;
   went: Set<string>;
+  /** The first word to a socket, as long as nobody comes or goes: a storm of openings asks for it thousands of times. */
+  text: string | undefined;
 };
 
 export type Presence = ReturnType<typeof createPresence>;
@@ -85,7 +87,15 @@ export function createPresence({ log, graceMs, roster, queries, deliver, lease }
         for (const userId of here) if (!known.online.has(userId)) come(known, userId);
         for (const userId of known.online) if (!here.has(userId)) go(known, userId);
       } else {
-        rooms.set(feed, { online: named ? here : undefined, count: here.size, countedAt: performance.now(), stale: false, came: new Set(), went: new Set() });
+        rooms.set(feed, {
+          online: named ? here : undefined,
+          count: here.size,
+          countedAt: performance.now(),
+          stale: false,
+          came: new Set(),
+          went: new Set(),
+          text: undefined,
+        });
       }
     }
   }
@@ -135,7 +145,7 @@ export function createPresence({ log, graceMs, roster, queries, deliver, lease }
 
   function tellNames(feed: Feed, room: Room, online: Set<string>): void {
     if (feed.memberCount > EPHEMERAL_MEMBERS) {
-      rooms.set(feed, { ...room, online: undefined, count: online.size, stale: true });
+      rooms.set(feed, { ...room, online: undefined, count: online.size, stale: true, text: undefined });
       return;
     }
     const came = [...room.came].filter((userId) => !online.has(userId));
@@ -143,6 +153,7 @@ export function createPresence({ log, graceMs, roster, queries, deliver, lease }
     room.came.clear();
     room.went.clear();
     if (came.length === 0 && went.length === 0) return;
+    room.text = undefined;
     for (const userId of came) online.add(userId);
     for (const userId of went) online.delete(userId);
     deliver.toTopic(feed, frames.presence(feed.roomId, online.size, came, went));
@@ -187,8 +198,9 @@ export function createPresence({ log, graceMs, roster, queries, deliver, lease }
       if (!room || !connection.open || !connection.hears(feed)) return;
       if (!room.online) return connection.send(frames.presence(feed.roomId, Math.max(1, room.count)));
       const { userId } = connection.caller!;
-      const online = room.online.has(userId) ? [...room.online] : [...room.online, userId];
-      connection.send(frames.presence(feed.roomId, online.length, online));
+      if (!room.online.has(userId)) return connection.send(frames.presence(feed.roomId, room.online.size + 1, [...room.online, userId]));
+      room.text ??= frames.presence(feed.roomId, room.online.size, [...room.online]);
+      connection.send(room.text);
     },
 
     /** Somebody came into a room or left it. */

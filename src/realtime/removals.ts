@@ -14,7 +14,7 @@ export type Removals = ReturnType<typeof createRemovals>;
 export function createRemovals({ roster, close }: { roster: Roster; close: (connection: Connection, code: number) => void }) {
   /** `seq` is Infinity when the room is gone. */
   function tell(connection: Connection, roomId: string, seq: number, reason: LeaveReason): void {
-    connection.lost?.add(roomId);
+    connection.busy?.lost?.add(roomId);
     connection.whenReady(() => {
       if (connection.only !== '' && connection.only !== roomId) return;
       if (!connection.learns(roomId, seq)) return;
@@ -37,7 +37,7 @@ export function createRemovals({ roster, close }: { roster: Roster; close: (conn
     /** From the person's own channel: sockets that hear the room wait for the fence. */
     left(userId: string, roomId: string, seq: number, reason: LeaveReason): void {
       for (const connection of [...roster.of(userId)]) {
-        if (!connection.feeds.some((feed) => feed.roomId === roomId)) tell(connection, roomId, seq, reason);
+        if (!connection.hearsRoom(roomId)) tell(connection, roomId, seq, reason);
       }
     },
 

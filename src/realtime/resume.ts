@@ -83,18 +83,21 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
         }
       });
       while (connection.open && connection.ws.getBufferedAmount() > REPLAY_PACE_BYTES) await drained(connection);
-      if (!connection.open || connection.lost?.has(roomId)) return false;
+      if (!connection.open || connection.busy?.lost?.has(roomId)) return false;
     }
     return true;
   }
 
   function drained(connection: Connection): Promise<void> {
     return new Promise((done) => {
-      const timer = setTimeout(done, DRAIN_MS);
-      connection.drained = () => {
+      const { errands } = connection;
+      const wake = (): void => {
         clearTimeout(timer);
+        errands.drained = undefined;
         done();
       };
+      const timer = setTimeout(wake, DRAIN_MS);
+      errands.drained = wake;
     });
   }
 
@@ -114,7 +117,7 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
         return sent;
       }
       // Told of a removal after this snapshot was taken: nothing of it may be sent any more.
-      const isLost = connection.lost?.has(roomId) ?? false;
+      const isLost = connection.busy?.lost?.has(roomId) ?? false;
       const step: Plan = isLost ? { kind: 'unread' } : plan(want, page, wasRead, left - sent);
       if (step.kind === 'replay' && step.replay.length > 0) {
         const whole = await replayTo(connection, roomId, step.replay);
@@ -124,13 +127,13 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
           want = { roomId, after: page.lastSeq, epoch: page.epoch };
         }
       }
-      if (step.kind !== 'unread' && !connection.lost?.has(roomId)) {
+      if (step.kind !== 'unread' && !connection.busy?.lost?.has(roomId)) {
         await heal.reach(feed, page.epoch, page.lastSeq);
         const outcome = cutOver(connection, feed, page, step);
         if (outcome) return sent;
       }
       // Somebody was faster: removed, another epoch, or the ring has moved on. The next snapshot decides.
-      connection.lost?.delete(roomId);
+      connection.busy?.lost?.delete(roomId);
       [page] = await read(connection, [{ roomId, after: want.after ?? null }]);
       wasRead = true;
     }
@@ -139,7 +142,7 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
   /** The one tick: nothing is published between the last frame of the past and joining the topic. False: look again. */
   function cutOver(connection: Connection, feed: Feed, page: LogPage, step: Exclude<Plan, { kind: 'unread' }>): boolean {
     if (!connection.open) return true;
-    if (feed.gone || feed.paused || feed.epoch !== page.epoch || connection.lost?.has(feed.roomId)) return false;
+    if (feed.gone || feed.paused || feed.epoch !== page.epoch || connection.busy?.lost?.has(feed.roomId)) return false;
     const since: readonly Told[] | undefined = feed.ring.after(page.lastSeq, feed.head);
     const { userId } = connection.caller!;
     if (!since || since.some((told) => told.leaver === userId)) return false;
@@ -160,7 +163,7 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
      */
     async subscribe(connection: Connection, wanted: readonly Wanted[]): Promise<void> {
       if (wanted.length === 0) return;
-      connection.lost = new Set();
+      connection.errands.lost = new Set();
       const feeds = await follow.pin(wanted.map(({ roomId }) => roomId));
       try {
         for (const feed of feeds) connection.leave(feed);
@@ -169,7 +172,7 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
         let left = REPLAY_EVENTS_PER_COMMAND;
         for (let at = 0; at < wanted.length && connection.open; at++) {
           const want = wanted[at]!;
-          if (connection.feeds.length >= roomsMost) {
+          if (connection.feedCount >= roomsMost) {
             const error = new AppError('limit_reached', `A socket hears at most ${roomsMost} rooms.`);
             connection.send(frames.refused(want.roomId, error));
             continue;
@@ -177,7 +180,7 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
           left -= await serve(connection, feeds[at]!, want, pages.get(want.roomId), asked[at]!.after !== null, left);
         }
       } finally {
-        connection.lost = undefined;
+        if (connection.busy) connection.busy.lost = undefined;
         follow.unpin(feeds);
       }
     },

@@ -26,7 +26,8 @@ export class Roster {
   enter(userId: string, connection: Connection): boolean {
     const found = this.byUser.get(userId);
     if (found === undefined) this.byUser.set(userId, connection);
-    else this.byUser.set(userId, Array.isArray(found) ? [...found, connection] : [found, connection]);
+    else if (Array.isArray(found)) found.push(connection);
+    else this.byUser.set(userId, [found, connection]);
     return found === undefined;
   }
 

@@ -9,7 +9,8 @@ import { readQuery } from '../http/body.ts';
 import type { Gate } from '../http/gate.ts';
 import { answerHeaders } from '../http/headers.ts';
 import { problemResponse } from '../http/problems.ts';
-import { Connection, type Opening } from './connection.ts';
+import type { Opening } from './busy.ts';
+import { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import { PROTOCOL } from './model.ts';
 

@@ -27,12 +27,13 @@ export function createSlow({ roster, feeds, close }: { roster: Roster; feeds: ()
       if (!connection.open) continue;
       const { ws } = connection;
       if (ws.getBufferedAmount() <= SOCKET_OWED_BYTES) {
-        connection.slowSince = 0;
+        if (connection.busy) connection.busy.slowSince = 0;
         continue;
       }
       behind++;
-      if (connection.slowSince === 0) connection.slowSince = now;
-      else if (now - connection.slowSince >= PATIENCE_MS) {
+      const { errands } = connection;
+      if (errands.slowSince === 0) errands.slowSince = now;
+      else if (now - errands.slowSince >= PATIENCE_MS) {
         close(connection, CLOSES.slow);
         setTimeout(() => ws.terminate(), LAST_MS);
       }
