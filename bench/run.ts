@@ -8,7 +8,7 @@ bun run bench … --url https://…          against a server elsewhere (start i
 bun run bench ratio [R1 R4 …] [--pairs 5] [--ms 3000]   ours over the raw limit, in the same run
 bun run bench peers                      socket.io, ws, bare Bun and Parlour on the same work
 bun run bench scaling                    plots over rooms, subscribers and rates
-bun run bench guard                      short ratios against the committed ones
+bun run bench guard [--keep]             short ratios against the committed ones; --keep makes these the committed ones
 bun run bench profile send               one script with a CPU profile of the server
 
 --rate N  --duration 30s  --sockets N  --messages N (history and search)  --url URL`;
@@ -25,6 +25,7 @@ async function main(args: string[]): Promise<number> {
       url: { type: 'string' },
       pairs: { type: 'string' },
       ms: { type: 'string' },
+      keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -48,7 +49,7 @@ async function main(args: string[]): Promise<number> {
     }
     case 'guard': {
       const { guard } = await import('./guard.ts');
-      return (await guard()) ? 0 : 1;
+      return (await guard({ keepThem: values.keep })) ? 0 : 1;
     }
     case 'profile': {
       const { profile } = await import('./profile.ts');

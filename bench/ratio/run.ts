@@ -19,7 +19,9 @@ const PIPELINED = 64;
 
 type Built = { rooms?: number; messages?: number; dataset?: number };
 
-const ALL: [id: string, make: (stage: Stage) => Promise<Comparison>, built?: Built][] = [
+export type Entry = [id: string, make: (stage: Stage) => Promise<Comparison>, built?: Built];
+
+const ALL: Entry[] = [
   ['R1', r1],
   ['R2', r2],
   ['R3', r3],
@@ -40,23 +42,28 @@ const ALL: [id: string, make: (stage: Stage) => Promise<Comparison>, built?: Bui
 
 export type RatioFile = { pinned: boolean; pairs: number; ms: number; ratios: Ratio[] };
 
-/** Measures the named ones (all when none is named). A stage for each, so that none pays for another's tables. */
-export async function measure(
-  names: readonly string[],
-  { pairs, ms }: { pairs: number; ms: number },
-  /** Told after each, so that a run that is broken off leaves what it had. */
-  soFar: (ratios: readonly Ratio[], postgres: string) => void = () => {},
-): Promise<{ ratios: Ratio[]; postgres: string }> {
+/** The named ones; all when none is named. Throws when there is none of that name. */
+function entriesOf(names: readonly string[]): Entry[] {
   const wanted = ALL.filter(
     ([id]) => names.length === 0 || names.some((name) => name.toUpperCase() === id.toUpperCase() || `${name.toUpperCase()}S` === id.toUpperCase()),
   );
   if (wanted.length === 0) throw new Error(`There is ${[...new Set(ALL.map(([id]) => id))].join(', ')}.`);
+  return wanted;
+}
+
+/** Measures one after the other, on a stage for each, so that none pays for another's tables. What can't be measured is said and left out. */
+export async function measure(
+  entries: readonly Entry[],
+  { pairs, ms }: { pairs: number; ms: number },
+  /** Told after each, so that a run that is broken off leaves what it had. */
+  soFar: (ratios: readonly Ratio[], postgres: string) => void = () => {},
+): Promise<{ ratios: Ratio[]; postgres: string }> {
   const measured: Ratio[] = [];
   let postgres = '';
-  for (const [id, make, built] of wanted) {
-    await using stage = await openStage(ms, built);
-    postgres = stage.house.postgresVersion;
+  for (const [id, make, built] of entries) {
     try {
+      await using stage = await openStage(ms, built);
+      postgres = stage.house.postgresVersion;
       const comparison = await make(stage);
       console.error(`${id} ${comparison.title} …`);
       const ratio = await compare(comparison, pairs);
@@ -64,7 +71,7 @@ export async function measure(
       measured.push(ratio);
       soFar(measured, postgres);
     } catch (error) {
-      console.error(`   not measured: ${(error as Error).message}`);
+      console.error(`${id} not measured: ${(error as Error).message}`);
     }
   }
   return { ratios: measured, postgres };
@@ -108,7 +115,7 @@ export async function ratios(names: readonly string[], { pairs, ms }: { pairs: n
     merged.sort((a, b) => Number(a.id.match(/\d+/)) - Number(b.id.match(/\d+/)));
     path = keep('ratio', { setting, pinned: pinning, pairs, ms, ratios: merged });
   };
-  const { ratios: measured } = await measure(names, { pairs, ms }, keepAll);
+  const { ratios: measured } = await measure(entriesOf(names), { pairs, ms }, keepAll);
   console.log(`\n${ratioTable(measured)}`);
   for (const { id, note } of measured) if (note) console.log(`${id}: ${note}`);
   console.error(`kept: ${path}`);

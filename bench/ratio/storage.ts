@@ -5,7 +5,7 @@ import { request, httpRun } from '../client/http.ts';
 import { move } from '../cores.ts';
 import { loss, moveDatabase } from '../parlour.ts';
 import type { Comparison, Sample } from './pairs.ts';
-import { pgbench } from './pgbench.ts';
+import { findPgbench, pgbench } from './pgbench.ts';
 import type { Stage } from './stage.ts';
 
 const CONNECTIONS = 16;
@@ -22,10 +22,11 @@ async function prepareInserts({ house, texts }: Stage): Promise<void> {
   await house.sql`analyze`;
 }
 
-/** `inFlight` undefined: over REST. */
-export function r5(inFlight?: number) {
+/** `inFlight` undefined: over REST. The limit is pgbench, or a small program that does the same where pgbench may be missing. */
+export function r5(inFlight?: number, limit: 'pgbench' | 'program' = 'pgbench') {
   return async (stage: Stage): Promise<Comparison> => {
     const { house, tokens, texts, ms } = stage;
+    if (limit === 'pgbench') findPgbench();
     await prepareInserts(stage);
     const server = await stage.open({ share: 'all' });
     // Both use all cores here: the limit has no server of its own that could be given one.
@@ -34,11 +35,11 @@ export function r5(inFlight?: number) {
     let round = 0;
     return {
       id: inFlight === undefined ? 'R5' : 'R5s',
-      title: inFlight === undefined ? 'durable sends over REST / pgbench single inserts' : 'durable sends over sockets / pgbench single inserts',
+      title: `durable sends over ${inFlight === undefined ? 'REST' : 'sockets'} / ${limit === 'pgbench' ? 'pgbench' : "a Bun program's"} single inserts`,
       unit: 'sends/s',
       aim: inFlight === undefined ? 1 : 2,
       better: 'more',
-      note: `${CONNECTIONS} connections, ${inFlight ?? 1} in flight each, ${house.rooms.length} rooms; pgbench: ${CONNECTIONS} clients, prepared, same tables and indexes`,
+      note: `${CONNECTIONS} connections, ${inFlight ?? 1} in flight each, ${house.rooms.length} rooms; the limit: ${CONNECTIONS} clients, prepared, same tables and indexes`,
       async ours() {
         await moveDatabase(house, 'all');
         const runName = `r5${inFlight ?? 0}x${round++}`;
@@ -58,7 +59,19 @@ export function r5(inFlight?: number) {
         return { value: outcome.rate, loss: lost };
       },
       async limit() {
-        const value = await pgbench(house.databaseUrl, INSERT, ms, { rooms: house.rooms.length, texts: texts.length }, CONNECTIONS);
+        await moveDatabase(house, 'all');
+        const [rooms, lines] = [house.rooms.length, texts.length];
+        const value =
+          limit === 'pgbench'
+            ? await pgbench(house.databaseUrl, INSERT, ms, { rooms, texts: lines }, CONNECTIONS)
+            : (
+                await stage.once('ratio/baselines/insert.ts', {
+                  DATABASE_URL: house.databaseUrl,
+                  CLIENTS: `${CONNECTIONS}`,
+                  ROOMS: `${rooms}`,
+                  TEXTS: `${lines}`,
+                })
+              ).rate!;
         await Bun.sleep(SETTLE_MS);
         return { value };
       },

@@ -1,6 +1,6 @@
 /** What benches say of their numbers: a wrong median or a guard that never fails would be believed for long. */
 import { expect, test } from 'bun:test';
-import { enough } from '../../bench/guard-rule.ts';
+import { better, enough } from '../../bench/guard-rule.ts';
 import { plot } from '../../bench/plot.ts';
 import { compare, type Comparison, type Ratio } from '../../bench/ratio/pairs.ts';
 import { median, quantile, spread } from '../../bench/statistics.ts';
@@ -51,8 +51,8 @@ test('a loss stands in place of the figure', async () => {
   expect(lost).toMatchObject({ loss: '3 of 10 deliveries are missing', ratio: 0, met: false });
 });
 
-test('the guard fails below 70 % of what is committed, and on a loss', () => {
-  const at = (ratio: number, loss?: string): Ratio => ({
+test('the guard fails below 70 % of what is committed, by rate and by processor time, and on a loss', () => {
+  const at = (ratio: number, loss?: string, ratioByCpu?: number): Ratio => ({
     id: 'R1',
     title: 't',
     unit: '',
@@ -65,11 +65,16 @@ test('the guard fails below 70 % of what is committed, and on a loss', () => {
     pairs: [],
     met: true,
     loss,
+    ratioByCpu,
   });
+  expect(enough(at(0.6, undefined, 0.9), [at(1, undefined, 1)])).toBe(true);
+  expect(enough(at(0.6, undefined, 0.6), [at(1, undefined, 1)])).toBe(false);
   expect(enough(at(0.71), [at(1)])).toBe(true);
   expect(enough(at(0.69), [at(1)])).toBe(false);
   expect(enough(at(1, 'lost'), [at(1)])).toBe(false);
   expect(enough(at(0.1), [])).toBe(true);
+  expect(better([at(0.5), at(0.8), at(2, 'lost')])).toEqual([at(0.8)]);
+  expect(better([at(2, 'lost')])).toEqual([at(2, 'lost')]);
 });
 
 test('a plot has its points, in the frame, and its words escaped', () => {
