@@ -5,7 +5,7 @@
  */
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { createDeadlines } from './deadline.ts';
+import { createDeadlines, type LazyQuery } from './deadline.ts';
 import { ARRAY_OF, wireTypes } from './types.ts';
 
 /** A JSON value as a parameter is encoded; a string is taken as JSON text where Postgres expects json. */
@@ -75,12 +75,17 @@ const END_SECONDS = 5;
 
 /** Connects on first use; the URL is not tried here (see `ping`). */
 export function openDatabase({ url, pool, deadlineMs, bound = BOUND, onRebuild }: DatabaseOptions): Database {
-  const deadlines = createDeadlines(deadlineMs, bound, () => replace());
+  const deadlines = createDeadlines(deadlineMs, bound, () => replace(), remake);
   const timeouts = { statement_timeout: Math.floor(deadlineMs * 0.8), lock_timeout: Math.floor(deadlineMs * 0.6) };
   const open = (): postgres.Sql => connect(url, pool, timeouts);
   let current = open();
   let rebuilt = 0;
   let closed = false;
+
+  function remake({ tagged, strings, args }: LazyQuery): LazyQuery {
+    const made = tagged ? current(strings as TemplateStringsArray, ...(args as never[])) : current.unsafe(strings[0]!, args as never[], { prepare: true });
+    return made as unknown as LazyQuery;
+  }
 
   const sql = Object.assign(
     (first: unknown, ...rest: unknown[]) => {

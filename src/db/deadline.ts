@@ -3,7 +3,8 @@
  * the driver hands a query over for execution. One sweep timer for all, so that a query costs two closures and a set entry.
  */
 import { AppError } from '../errors.ts';
-import { translate } from './failures.ts';
+import { connectionLost, translate } from './failures.ts';
+import { onlyReads } from './reads.ts';
 
 /**
  * The parts of postgres.js's Query (a lazy promise) that are used here; not public, so the version is pinned and
@@ -19,7 +20,11 @@ export type LazyQuery = {
   state: object | null;
   strings: readonly string[];
   args: readonly unknown[];
+  /** Made of a template; else `strings` is one text with $1, $2 … */
+  tagged: boolean;
   expiresAt?: number;
+  /** The same question once more, which answers for this one. */
+  second?: LazyQuery;
 };
 
 export type Deadlines = {
@@ -31,13 +36,16 @@ export type Deadlines = {
 
 const SWEEP_MS = 50;
 const MUTE_AFTER = 5;
+/** Until other connections that were lost in the same moment are known to be. */
+const SECOND_MS = 20;
 
 /**
  * `arm` makes a query fail with `unavailable` after `deadlineMs` (checked every 50 ms) and with `overloaded` when `bound` are
  * in flight; other failures are translated (failures.ts). `onMute` is told when a connection has let five queries in a row
  * expire without a word, though the server's own timeouts come earlier: it is dead without having been closed.
+ * A read whose connection was lost after it was sent is asked once more within the same deadline: `remake` makes the second query.
  */
-export function createDeadlines(deadlineMs: number, bound: number, onMute: () => void): Deadlines {
+export function createDeadlines(deadlineMs: number, bound: number, onMute: () => void, remake: (query: LazyQuery) => LazyQuery): Deadlines {
   // Insertion order is expiry order, because every query gets the same time.
   const inFlight = new Set<LazyQuery>();
   /** Backends, and how many queries they let expire since they were last heard. */
@@ -62,9 +70,10 @@ export function createDeadlines(deadlineMs: number, bound: number, onMute: () =>
   const expire = (query: LazyQuery): void => {
     expired++;
     query.reject(new AppError('unavailable', `The database did not answer within ${deadlineMs} ms. If this was a write, it may or may not have happened.`));
-    if (query.state !== null) {
-      const silent = (mute.get(query.state) ?? 0) + 1;
-      mute.set(query.state, silent);
+    const sent = query.second ?? query;
+    if (sent.state !== null) {
+      const silent = (mute.get(sent.state) ?? 0) + 1;
+      mute.set(sent.state, silent);
       if (silent < MUTE_AFTER) return;
       mute.clear();
       onMute();
@@ -72,10 +81,22 @@ export function createDeadlines(deadlineMs: number, bound: number, onMute: () =>
     }
     // It was never sent. Take it out of the driver's queue; when it is the one that a new connection is being opened for, it
     // is in no queue, and marking it cancelled would leave that connection unused for ever: then it becomes a harmless one.
-    Promise.resolve(query.cancel()).catch(() => {});
-    query.cancelled = null;
-    query.strings = ['select 1'];
-    query.args = [];
+    Promise.resolve(sent.cancel()).catch(() => {});
+    sent.cancelled = null;
+    sent.strings = ['select 1'];
+    sent.args = [];
+  };
+
+  /** Not on the same object: the driver may tell the first one twice that its connection was lost. */
+  const askAgain = (query: LazyQuery, reject: (error: unknown) => void): void => {
+    const second = remake(query);
+    query.second = second;
+    second.resolve = query.resolve;
+    second.reject = (error) => {
+      inFlight.delete(query);
+      reject(translate(error));
+    };
+    setTimeout(() => inFlight.has(query) && second.handler(second), SECOND_MS);
   };
 
   const arm = <Q>(given: Q): Q => {
@@ -95,10 +116,14 @@ export function createDeadlines(deadlineMs: number, bound: number, onMute: () =>
       inFlight.delete(query);
       answered++;
       // Also an answer that comes too late: the connection speaks.
-      if (mute.size > 0 && query.state !== null) mute.delete(query.state);
+      const { state } = query.second ?? query;
+      if (mute.size > 0 && state !== null) mute.delete(state);
       resolve(rows);
     };
     query.reject = (error) => {
+      if (query.second === undefined) {
+        if (query.state !== null && inFlight.has(query) && connectionLost(error) && onlyReads(textOf(query))) return askAgain(query, reject);
+      } else if (!(error instanceof AppError)) return;
       inFlight.delete(query);
       reject(translate(error));
     };
@@ -113,4 +138,10 @@ export function createDeadlines(deadlineMs: number, bound: number, onMute: () =>
       sweeping = undefined;
     },
   };
+}
+
+/** The statement with its fragments, as far as its words matter. */
+function textOf(query: LazyQuery): string {
+  const fragments = query.args.filter((arg): arg is LazyQuery => arg instanceof query.constructor);
+  return [...query.strings, ...fragments.map(textOf)].join(' ');
 }

@@ -52,7 +52,8 @@ export function sqlState(error: unknown): string | undefined {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if (at instanceof AppError) continue;
     const code = (at as { code?: unknown }).code;
-    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code;
+    // A digit is in all of them, and not in EPIPE.
+    if (typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code)) return code;
   }
   return undefined;
 }
@@ -86,7 +87,13 @@ export const refusedData = (error: unknown): boolean => DATA_REFUSED.has(sqlStat
  */
 export function isTransient(error: unknown): boolean {
   const state = sqlState(error);
-  if (state !== undefined) return state === '40001' || state === '40P01' || state.startsWith('08') || state.startsWith('57P');
+  return state === '40001' || state === '40P01' || connectionLost(error);
+}
+
+/** Whether the connection was lost under the statement, or there was none. */
+export function connectionLost(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return state.startsWith('08') || state.startsWith('57P');
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     const code = (at as { code?: unknown }).code;
     if (typeof code === 'string' && CONNECTION_LOST.has(code)) return true;

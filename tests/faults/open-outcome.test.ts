@@ -34,7 +34,7 @@ test('a batch that committed unheard is stored once, answered as stored, and tol
   let slowestMs = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const before = await count();
-    // So that who asks is known: looking that up is a read, and reads are not tried again.
+    // So that who asks is known, and the batch is all that Postgres is asked.
     expect((await fetch(`${node.url}/api/v1/users/me`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
     proxy.deafen();
     const from = performance.now();
