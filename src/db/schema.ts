@@ -173,7 +173,8 @@ export const messages = pgTable(
     // The newest of one room and of one person, which GET /messages walks.
     index('messages_room_created').on(table.roomId, table.createdAt, table.id),
     index('messages_sender_created').on(table.senderId, table.createdAt, table.id),
-    index('messages_search').using('gin', table.search),
+    // Beside the words, the day and the pairs of short words that are neighbours (docs/decisions/0062).
+    index('messages_search').using('gin', table.search, sql`parlour_keys(content, created_at)`),
     index('messages_contains').using('gin', sql`parlour_parts(content) gin_trgm_ops`),
   ],
 );

@@ -19,11 +19,21 @@ export interface Knowledge {
   rooms: number;
   /** One room was asked for. */
   oneRoom: boolean;
+  /** All that is looked for is the beginning of a word: the index collects every match before it gives the first. */
+  byBeginning: boolean;
+  /** From when to when there are messages in the time asked for. */
+  days: Days;
+}
+
+/** Days since 1970, both included. */
+export interface Days {
+  from: number;
+  to: number;
 }
 
 /**
  * `time`: all messages from the newest back, until enough are found. `room`, `sender`: the same along one room or one person.
- * `rooms`: each of the caller's rooms from its newest back. `index`: every match, then those that the caller may see.
+ * `rooms`: each of the caller's rooms from its newest back. `index`: every match, of some days or all, then those that the caller may see.
  */
 export type Way = 'time' | 'room' | 'sender' | 'rooms' | 'index';
 
@@ -31,6 +41,8 @@ export type Way = 'time' | 'room' | 'sender' | 'rooms' | 'index';
 export interface Step {
   way: Way;
   rows: number | null;
+  /** Of the index: of these days alone. */
+  days?: Days;
 }
 
 /** Rows that a walk may read, in few steps, because each is a prepared statement of its own. */
@@ -40,6 +52,11 @@ const BOUNDS = [2_048, 16_384, MOST];
 const RANDOM = 4;
 /** What a row costs that the trigrams chose: its text is folded, its signs become letters, and it is looked at twice. */
 const BY_TRIGRAMS = 12;
+/** What the index takes for a row that begins with what is looked for. */
+const COLLECTED = 0.5;
+/** What a search of some days costs by itself, and how many more days it takes than should be enough. */
+const SLICE = 500;
+const MARGIN = 1.5;
 /** Estimates are wrong: a walk goes on to this many times its own before it is given up. */
 const PATIENCE = 4;
 
@@ -52,7 +69,7 @@ export function waysTo(wanted: number, known: Knowledge): Step[] {
   const inTime = Math.min(1, known.inTime / total);
   const walk = (share: number, most: number) => Math.min(most, share > 0 ? wanted / share : most);
 
-  const ways: { way: Way; cost: number; walks: boolean /** What it costs to the end. */; whole: number }[] = [];
+  const ways: { way: Way; cost: number; walks: boolean /** What it costs to the end. */; whole: number; slices?: Step[] }[] = [];
   const room = known.visible * inTime;
   const person = (known.bySender ?? 0) * inTime;
   if (known.oneRoom) ways.push({ way: 'room', cost: RANDOM * walk(matching * sent, room), walks: known.matching !== null, whole: RANDOM * room });
@@ -64,17 +81,21 @@ export function waysTo(wanted: number, known: Knowledge): Step[] {
   if (known.bySender !== null)
     ways.push({ way: 'sender', cost: RANDOM * walk(matching * seen, person), walks: known.matching !== null, whole: RANDOM * person });
   if (known.matching !== null) {
-    const cost = (known.byTrigrams ? BY_TRIGRAMS : RANDOM) * known.matching;
-    ways.push({ way: 'index', cost, walks: false, whole: cost });
+    const collected = known.byBeginning ? COLLECTED * known.matching : 0;
+    const within = known.byTrigrams ? known.matching : known.matching * inTime;
+    const whole = collected + (known.byTrigrams ? BY_TRIGRAMS : RANDOM) * within;
+    const slices = known.byTrigrams ? [] : slicesOf(wanted / Math.max(seen * sent, 1e-6), within, total * inTime, known.days);
+    const cost = slices.length > 0 ? Math.min(whole, SLICE + collected + RANDOM * MARGIN * (wanted / (seen * sent))) : whole;
+    ways.push({ way: 'index', cost, walks: false, whole, slices: cost < whole ? slices : [] });
   }
 
   ways.sort((a, b) => a.cost - b.cost);
   const steps: Step[] = [];
-  for (const { way, cost, walks, whole } of ways) {
+  for (const { way, cost, walks, whole, slices } of ways) {
     const rival = Math.min(...ways.filter((other) => !other.walks).map((other) => other.cost));
     // A small room, a person of few words: to its end a walk costs less than any other way, and then nothing is left to look for.
     if (!walks || whole <= rival) {
-      steps.push({ way, rows: null });
+      steps.push(...(slices ?? []), way === 'index' && !known.byTrigrams && inTime < 0.5 ? { way, rows: null, days: known.days } : { way, rows: null });
       break;
     }
     const bounds = BOUNDS.filter((bound) => bound >= PATIENCE * cost);
@@ -84,4 +105,13 @@ export function waysTo(wanted: number, known: Knowledge): Step[] {
     for (const [at, rows] of bounds.entries()) if (at === 0 || rows <= rival) steps.push({ way, rows });
   }
   return steps;
+}
+
+/** The newest days that should hold `wanted` of `matching` rows, then four times as many; none when that comes near to all of them. */
+function slicesOf(wanted: number, matching: number, rows: number, { from, to }: Days): Step[] {
+  const days = to - from + 1;
+  const enough = Math.ceil((MARGIN * wanted * days) / Math.max(matching, 1)) + 1;
+  return [enough, enough * 4]
+    .filter((some) => some * 2 <= days)
+    .map((some) => ({ way: 'index', rows: Math.round((rows * some) / days), days: { from: to - some + 1, to } }));
 }

@@ -6,7 +6,8 @@
 import type { Database } from '../db/client.ts';
 import { MESSAGE_COLUMNS, type MessageRow } from './queries.ts';
 import { likeFolded, likeParts } from './search.ts';
-import type { Step } from './search-plan.ts';
+import { dayKeys, type Sieve } from './search-keys.ts';
+import type { Days, Step } from './search-plan.ts';
 
 /** A place in time order: newest first, then by id. */
 export interface Place {
@@ -19,8 +20,9 @@ export interface Wanted {
   callerId: string;
   room: string | null;
   sender: string | null;
-  /** Text of a tsquery; a part of folded text. */
+  /** Text of a tsquery, and what the index is asked for it; a part of folded text. */
   words: string | null;
+  sieve: Sieve | null;
   part: string | null;
   since: string | null;
   until: string | null;
@@ -38,6 +40,7 @@ export type RankedRow = MessageRow & { rank: string; held: number; floorAt: stri
 // biome-ignore lint/suspicious/noExplicitAny: a piece of a statement; the types of postgres.js take pieces of none but their own kind
 type Fragment = any;
 
+type Scope = { rooms: number; visible: number; total: number; oldest: string | null; newest: string | null };
 type Explained = { 'QUERY PLAN': { Plan: { 'Plan Rows': number } }[] };
 
 export type SearchQueries = ReturnType<typeof createSearchQueries>;
@@ -52,9 +55,20 @@ export function createSearchQueries({ sql }: Pick<Database, 'sql'>) {
   const holds = (wanted: Wanted): Fragment => sql`m.deleted_at is null
     ${wanted.words === null ? none : sql`and m.search @@ ${wanted.words}::tsquery`}
     ${wanted.part === null ? none : sql`and parlour_fold(m.content) like ${likeFolded(wanted.part)}`}`;
-  /** The same, by the indexes. Trigrams choose too many now and then, so the folded text decides. */
-  const indexed = (wanted: Wanted): Fragment =>
-    wanted.part === null ? holds(wanted) : sql`parlour_parts(m.content) like ${likeParts(wanted.part)} and (${holds(wanted)}) is true`;
+  /** The words and the part by the indexes: what comes through may still be no match, unless the sieve is exact. */
+  function sifted({ words, sieve, part }: Wanted, days: Days | undefined): Fragment {
+    const asked = sieve?.words ?? (sieve && sieve.pairs.length > 0 ? null : words);
+    const keys = words !== null && days ? dayKeys(days.from, days.to) : null;
+    return sql`true
+      ${asked === null ? none : sql`and m.search @@ ${asked}::tsquery`}
+      ${sieve && sieve.pairs.length > 0 ? sql`and parlour_keys(m.content, m.created_at) @> parlour_pairs(${sieve.pairs}::text[])` : none}
+      ${keys ? sql`and parlour_keys(m.content, m.created_at) && ${keys}::int[]` : none}
+      ${part === null ? none : sql`and parlour_parts(m.content) like ${likeParts(part)}`}`;
+  }
+  const indexed = (wanted: Wanted, days: Days | undefined): Fragment =>
+    wanted.part === null && wanted.sieve?.exact
+      ? sql`${sifted(wanted, days)} and m.deleted_at is null`
+      : sql`${sifted(wanted, days)} and (${holds(wanted)}) is true`;
   /** By the statistics of the indexes. */
   const estimated = (wanted: Wanted): Fragment => sql`true
     ${wanted.words === null ? none : sql`and m.search @@ ${wanted.words}::tsquery`}
@@ -77,11 +91,11 @@ export function createSearchQueries({ sql }: Pick<Database, 'sql'>) {
   const columns = sql`m.id, m.room_id, m.sender_id, m.created_at, m.deleted_at, m.content, m.search`;
 
   /** The `wanted` newest matches of a stretch, newest first, as id, created_at and search. */
-  function newest(wanted: Wanted, stretch: Stretch, { way, rows }: Step, count: number): Fragment {
+  function newest(wanted: Wanted, stretch: Stretch, { way, rows, days }: Step, count: number): Fragment {
     switch (way) {
       case 'index':
         return sql`select h.id, h.created_at, h.search from (
-            select m.id, m.created_at, m.search from messages m where ${indexed(wanted)} ${visible(wanted)} ${sentBy(wanted)} ${inTimeFenced(wanted, stretch)} offset 0
+            select m.id, m.created_at, m.search from messages m where ${indexed(wanted, days)} ${visible(wanted)} ${sentBy(wanted)} ${inTimeFenced(wanted, stretch)} offset 0
           ) h order by h.created_at desc, h.id desc limit ${count}::int`;
       case 'rooms':
         return sql`select h.id, h.created_at, h.search from memberships s cross join lateral (
@@ -107,18 +121,30 @@ export function createSearchQueries({ sql }: Pick<Database, 'sql'>) {
     return row?.['QUERY PLAN'][0]?.Plan['Plan Rows'] ?? 0;
   }
 
+  const all = (wanted: Wanted): Promise<number> => estimate(sql<Explained>`explain (format json) select from messages m where ${estimated(wanted)}`);
+
   return {
-    /** How many rooms and messages the caller may search, and how many messages there are at all, roughly. */
-    async scope(wanted: Wanted): Promise<{ rooms: number; visible: number; total: number }> {
-      const [row] = await sql<{ rooms: number; visible: number; total: number }>`
+    /** How many rooms and messages the caller may search; how many messages there are at all, roughly; and the times of the oldest and the newest. */
+    async scope(wanted: Wanted): Promise<Scope> {
+      const [row] = await sql<Scope>`
         select count(*)::int as rooms, coalesce(sum(r.message_count), 0)::int as visible,
-          (select reltuples::float8 from pg_class where oid = 'messages'::regclass) as total
+          (select reltuples::float8 from pg_class where oid = 'messages'::regclass) as total,
+          (select min(created_at) from messages) as oldest, (select max(created_at) from messages) as newest
         from memberships s join rooms r on r.id = s.room_id where s.user_id = ${wanted.callerId} ${ofRoom(wanted)}`;
-      return row ?? { rooms: 0, visible: 0, total: 0 };
+      return row ?? { rooms: 0, visible: 0, total: 0, oldest: null, newest: null };
     },
 
-    /** How many messages hold the words and the part, anywhere; roughly. */
-    matching: (wanted: Wanted): Promise<number> => estimate(sql<Explained>`explain (format json) select from messages m where ${estimated(wanted)}`),
+    /** How many messages hold a tsquery, anywhere; roughly. */
+    holding: (words: string): Promise<number> => estimate(sql<Explained>`explain (format json) select from messages m where m.search @@ ${words}::tsquery`),
+
+    /** How many messages hold the words and the part, anywhere; roughly. Pairs know better than words how often a phrase is there. */
+    matching: async (wanted: Wanted): Promise<number> => {
+      const ofPairs = (wanted.sieve?.pairs ?? []).map((pair) =>
+        estimate(sql<Explained>`explain (format json) select from messages m where parlour_keys(m.content, m.created_at) @> parlour_pairs(${[pair]}::text[])`),
+      );
+      const ofWords = wanted.words !== null && wanted.part === null && wanted.sieve?.words === null ? [] : [all(wanted)];
+      return Math.min(...(await Promise.all([...ofPairs, ...ofWords])));
+    },
 
     /** How many messages the person sent, and how many there are in the time asked for; roughly. */
     bySender: (wanted: Wanted): Promise<number> => estimate(sql<Explained>`explain (format json) select from messages m where m.sender_id = ${wanted.sender}`),

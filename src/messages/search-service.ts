@@ -11,7 +11,8 @@ import { highlights } from './highlight.ts';
 import type { FindMessages, FoundMessage } from './model.ts';
 import { type MessageRow, messageOf } from './queries.ts';
 import { parseSearch, partOf, positiveTerms, type SearchQuery, toTsquery } from './search.ts';
-import { type Knowledge, type Step, waysTo } from './search-plan.ts';
+import { dayOf, type Sieve, sieveOf } from './search-keys.ts';
+import { type Days, type Knowledge, type Step, waysTo } from './search-plan.ts';
 import type { Place, RankedRow, SearchQueries, Stretch, Wanted } from './search-queries.ts';
 
 /**
@@ -21,6 +22,12 @@ import type { Place, RankedRow, SearchQueries, Stretch, Wanted } from './search-
 export const RANKED_TOGETHER = 500;
 /** Room for messages that arrive in a stretch while somebody walks through it. */
 const ARRIVALS = 250;
+
+/**
+ * The index collects all rows that begin with the last word before it gives the first of them (0.5 us each). When it has other words to go
+ * by, beginnings of more rows than these are left out: the rows that come through are looked at anyway.
+ */
+const MOST_BEGUN = 20_000;
 
 export type Search = ReturnType<typeof createSearch>;
 
@@ -35,7 +42,25 @@ export function createSearch({ queries }: { queries: SearchQueries }) {
       timed ? queries.inTime(wanted, stretch) : Number.POSITIVE_INFINITY,
     ]);
     const total = Math.max(scope.total, scope.visible);
-    return { ...scope, total, matching, bySender, inTime: Math.min(inTime, total), oneRoom: wanted.room !== null, byTrigrams: wanted.part !== null };
+    return {
+      total,
+      matching,
+      bySender,
+      visible: scope.visible,
+      rooms: scope.rooms,
+      inTime: Math.min(inTime, total),
+      oneRoom: wanted.room !== null,
+      byTrigrams: wanted.part !== null,
+      byBeginning: wanted.sieve?.prefix != null && wanted.sieve.wordsWithoutPrefix === null && wanted.sieve.pairs.length === 0,
+      days: daysOf(wanted, stretch, scope),
+    };
+  }
+
+  async function sieved(query: SearchQuery): Promise<Sieve> {
+    const sieve = sieveOf(query);
+    if (sieve.prefix === null || (sieve.wordsWithoutPrefix === null && sieve.pairs.length === 0)) return sieve;
+    if ((await queries.holding(sieve.prefix)) <= MOST_BEGUN) return sieve;
+    return { ...sieve, words: sieve.wordsWithoutPrefix, prefix: null, exact: false };
   }
 
   /** Tries the ways in turn; a walk that ran out of rows before it found enough is followed by the next way. */
@@ -106,6 +131,7 @@ export function createSearch({ queries }: { queries: SearchQueries }) {
         room: query.room ?? null,
         sender,
         words: parsed ? toTsquery(parsed) : null,
+        sieve: parsed ? await sieved(parsed) : null,
         part: part ?? null,
         since: boundOf(query.since),
         until: boundOf(query.until),
@@ -124,6 +150,15 @@ export function createSearch({ queries }: { queries: SearchQueries }) {
       return { items: ranked.slice(0, limit).map(({ row }) => found(row)), nextCursor: last ? encodeCursor(scope, positionOf(last)) : null, ...counted };
     },
   };
+}
+
+/** The days from the oldest to the newest message of a stretch; one more, because some may have come since. */
+function daysOf(wanted: Wanted, { below, floor }: Stretch, { oldest, newest }: { oldest: string | null; newest: string | null }): Days {
+  const known = (times: (string | null | undefined)[]) =>
+    times.flatMap((time) => (time && /^[\d-]/.test(time) && !time.endsWith('infinity') ? [dayOf(time)] : []));
+  const from = Math.max(0, ...known([wanted.since, floor?.at, oldest]));
+  const to = Math.min(...known([wanted.until, below?.at, newest]).map((day, at, all) => (at === all.length - 1 ? day + 1 : day)));
+  return { from, to: Math.max(from, Number.isFinite(to) ? to : from) };
 }
 
 const START = { after: null, stretch: { below: null, floor: null } };

@@ -18,7 +18,7 @@ export type SearchQuery = readonly (readonly Term[])[];
 // A quoted phrase, perhaps excluded, or whatever stands between blanks; a quote that is never closed parts words like any other sign.
 const pieces = /(-?)"([^"]*)"|(-?)(\S+)/gu;
 
-/** Returns the query in a `search`, or null when it has no term to look for: then nothing is found. */
+/** Returns the query in a `search`, or null when it has no term to look for, or contradicts itself: then nothing is found. */
 export function parseSearch(search: string): SearchQuery | null {
   const terms: (Term & { isOr: boolean })[] = [];
   for (const [piece, quotedMinus, quoted, plainMinus, plain] of search.matchAll(pieces)) {
@@ -42,7 +42,13 @@ export function parseSearch(search: string): SearchQuery | null {
       at++;
     } else query.push([bare(term)]);
   }
-  return query.some((choices) => choices.some((term) => !term.excluded)) ? query : null;
+  return query.some((choices) => choices.some((term) => !term.excluded)) && !contradicts(query) ? query : null;
+}
+
+/** Whether a term must be there and must not: no index could say so, and every message with it would be looked at. */
+function contradicts(query: SearchQuery): boolean {
+  const alone = query.flatMap((choices) => (choices.length === 1 ? choices : []));
+  return alone.some((term) => term.excluded && alone.some((other) => !other.excluded && !other.prefix && other.words.join(' ') === term.words.join(' ')));
 }
 
 const bare = ({ words, prefix, excluded }: Term): Term => ({ words, prefix, excluded });
@@ -55,11 +61,6 @@ export function toTsquery(query: SearchQuery): string {
 /** Returns the terms that a highlight may show: all but the excluded ones. */
 export function positiveTerms(query: SearchQuery): Term[] {
   return query.flatMap((choices) => choices.filter((term) => !term.excluded));
-}
-
-/** Returns whether a message can be found only by what it does not hold (`a or -b`): no index of words helps then. */
-export function needsEveryMessage(query: SearchQuery): boolean {
-  return query.every((choices) => choices.some((term) => term.excluded));
 }
 
 function termText(term: Term): string {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { highlights } from '../../src/messages/highlight.ts';
 import { likeFolded, likeParts, parseSearch, partOf, positiveTerms, toTsquery } from '../../src/messages/search.ts';
+import { dayKeys, dayOf, sieveOf } from '../../src/messages/search-keys.ts';
 import { waysTo } from '../../src/messages/search-plan.ts';
 
 const tsquery = (search: string) => {
@@ -38,6 +39,10 @@ describe('a search', () => {
     ['a or -b', "(('a') | !('b'))"],
     ['foo !!! ""', "(('foo':*))"],
     ['CAFÉ', "(('cafe':*))"],
+    ['foo -foo', null],
+    ['"foo bar" x -foo-bar', null],
+    ['foo or x -foo', "(('foo') | ('x')) & (!('foo'))"],
+    ['-foo foo', "(!('foo')) & (('foo':*))"],
     ['-x', null],
     ['-x or -y', null],
     ['  ', null],
@@ -46,6 +51,29 @@ describe('a search', () => {
     ['\u0301', null],
   ];
   for (const [search, query] of read) test(`${JSON.stringify(search)} is ${query ?? 'nothing'}`, () => expect(tsquery(search)).toBe(query));
+
+  test('asks the index for no more than what every match has', () => {
+    const sieve = (search: string) => {
+      const { words, pairs, exact } = sieveOf(parseSearch(search)!);
+      return { words, pairs, exact };
+    };
+    expect(sieve('hello world')).toEqual({ words: "'hello' & 'world':*", pairs: [], exact: true });
+    expect(sieve('hello hello -x')).toEqual({ words: "'hello' & (!('x'))", pairs: [], exact: true });
+    expect(sieve('"the the"')).toEqual({ words: null, pairs: ['the the'], exact: false });
+    expect(sieve('"in ubuntu the end"')).toEqual({ words: "'in' & 'ubuntu'", pairs: ['the end'], exact: false });
+    expect(sieve('to-be')).toEqual({ words: "'to' & 'be':*", pairs: [], exact: false });
+    expect(sieve('天気')).toEqual({ words: null, pairs: ['天 気'], exact: false });
+    expect(sieve('"to be" or not -"the the" a')).toEqual({ words: "(('to' & 'be') | ('not')) & 'a':*", pairs: [], exact: false });
+    expect(sieve('a or -"b c"')).toEqual({ words: null, pairs: [], exact: false });
+  });
+
+  test('covers days by keys, sixteen at a time', () => {
+    expect(dayKeys(20_000, 20_002)).toEqual([-40_002, -40_004, -40_006]);
+    expect(dayKeys(15, 32)).toEqual([-32, -3, -66]);
+    expect(dayKeys(0, 20_000)).toBeNull();
+    expect(dayOf('1970-01-17T00:00:00Z')).toBe(16);
+    expect(dayOf('1066-10-14T00:00:00Z')).toBe(0);
+  });
 
   test('as a literal part escapes what LIKE would read', () => {
     expect(likeFolded(partOf('100%_\\Ä')!)).toBe('%100\\%\\_\\\\a%');
@@ -107,10 +135,27 @@ describe('a highlight', () => {
 });
 
 describe('the way to the newest matches', () => {
-  const known = { total: 1_000_000, inTime: 1_000_000, matching: 100_000, bySender: null, visible: 1_000_000, rooms: 500, oneRoom: false, byTrigrams: false };
+  const known = {
+    total: 1_000_000,
+    inTime: 1_000_000,
+    matching: 100_000,
+    bySender: null,
+    visible: 1_000_000,
+    rooms: 500,
+    oneRoom: false,
+    byTrigrams: false,
+    byBeginning: false,
+    days: { from: 20_000, to: 20_729 },
+  };
   const first = (more: Partial<typeof known>) => waysTo(26, { ...known, ...more })[0]?.way;
 
   test('is time for a word that is everywhere', () => expect(first({})).toBe('time'));
+  test('is some days of the index for words that are in every hundredth message, then more days, then all', () =>
+    expect(waysTo(500, { ...known, matching: 10_000 })).toEqual([
+      { way: 'index', rows: 76_712, days: { from: 20_674, to: 20_729 } },
+      { way: 'index', rows: 306_849, days: { from: 20_506, to: 20_729 } },
+      { way: 'index', rows: null },
+    ]));
   test('is the index for a rare one', () => expect(first({ matching: 40 })).toBe('index'));
   test('is the rooms for somebody who is in few small ones', () => expect(first({ visible: 90, rooms: 3 })).toBe('rooms'));
   test('is the room for a common word in a large one', () => expect(first({ visible: 200_000, rooms: 1, oneRoom: true })).toBe('room'));
@@ -128,7 +173,18 @@ describe('the way to the newest matches', () => {
         fc.boolean(),
         fc.integer({ min: 1, max: 2_000 }),
         (total, inTime, visible, matching, bySender, oneRoom, wanted) => {
-          const steps = waysTo(wanted, { total, inTime, visible, matching, bySender, oneRoom, rooms: oneRoom ? 1 : 10, byTrigrams: total % 2 === 0 });
+          const steps = waysTo(wanted, {
+            total,
+            inTime,
+            visible,
+            matching,
+            bySender,
+            oneRoom,
+            rooms: oneRoom ? 1 : 10,
+            byTrigrams: total % 2 === 0,
+            byBeginning: total % 3 === 0,
+            days: { from: 20_000, to: 20_000 + (visible % 3_000) },
+          });
           expect(steps.at(-1)?.rows).toBeNull();
           expect(steps.slice(0, -1).every((step) => step.rows !== null)).toBe(true);
         },
