@@ -16,7 +16,7 @@ import { migrate, pendingMigrations } from './db/migrate.ts';
 import type { Live } from './events.ts';
 import type { Log } from './lib/log.ts';
 import { createRateLimiter } from './lib/rate-limit.ts';
-import { createLog as createRoomLog } from './messages/log.ts';
+import { createLog as createRoomLog, createLogs } from './messages/log.ts';
 import { createMessageQueries } from './messages/queries.ts';
 import { createSearchQueries } from './messages/search-queries.ts';
 import { createSearch } from './messages/search-service.ts';
@@ -62,7 +62,7 @@ export async function openServices(config: Config, log: Log) {
   const counts = createCounts({ redis, seconds: config.countsSeconds, log });
   const limiter = createRateLimiter({ config, ...shared });
   const readLog = createRoomLog(db);
-  const node = opened.use(createLive({ config, log, metrics, db, redis, readLog }));
+  const node = opened.use(createLive({ config, log, metrics, db, redis, readLog, readLogs: createLogs(db) }));
   const upkeep = opened.use(startSearchUpkeep({ db, log }));
   const live = watchingWrites(node, counts, upkeep);
 

@@ -170,7 +170,7 @@ answers('the readers of a message', () => messages().readers(dataset.large[0]!, 
 // Somebody's rooms are sorted by their activity, which no index holds: every send would have to move it (storage.md).
 answers('the rooms of somebody who is in 500', () => rooms().list(dataset.everywhere, { kind: 'mine' }, undefined, undefined, 101), 500);
 answers('a later page of them', () => rooms().list(dataset.everywhere, { kind: 'mine' }, undefined, { at: '2026-09-30T00:00:00Z', id: dataset.hall }, 26), 500);
-answers('what a socket is told at its opening', () => rooms().ready(dataset.everywhere, 200), 500);
+answers('what a socket is told at its opening', () => rooms().ready([dataset.everywhere], 200), 500);
 answers('public rooms', () => rooms().list(dataset.everywhere, { kind: 'public' }, undefined, undefined, 101), 500);
 answers('one room, with 20,000 unread', () => rooms().one(dataset.hall, dataset.everywhere));
 answers('where somebody stands', () => rooms().standing(dataset.hall, dataset.everywhere));
@@ -180,6 +180,7 @@ answers('people by name', () => users().findByUsername('PERSON17'));
 answers('a page of people', () => users().list({ callerId: dataset.everywhere, all: false, after: 'person3' }, 101));
 answers('one account', () => users().find(dataset.everywhere));
 answers('a login', () => auth().byLogin('person17'));
+answers('whose token it is', () => auth().persons(dataset.people.slice(0, 100).map((userId) => ({ userId, sessionId: userId, expiresAt: 0 }))), 300);
 answers('a login by e-mail', () => auth().byLogin('more17@example.org'));
 answers('how sessions stand', () => auth().standings([{ sessionId: dataset.hall, userId: dataset.everywhere } as never]));
 answers('a list of sessions', () => auth().list(dataset.everywhere, undefined, 26));

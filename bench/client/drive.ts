@@ -4,6 +4,7 @@ import type { GetJob, Job, Outcome } from './jobs.ts';
 import { meter } from './meter.ts';
 import { restSends, socketSends } from './sends.ts';
 import { echo, fanout, idle } from './sockets.ts';
+import { storm } from './storm.ts';
 
 async function get({ where, connections, ms, requests }: GetJob): Promise<Outcome> {
   const bytes = requests.map((text) => Buffer.from(text));
@@ -39,6 +40,8 @@ function carryOut(job: Job): Promise<Outcome> {
       return fanout(job);
     case 'idle':
       return idle(job);
+    case 'storm':
+      return storm(job);
   }
 }
 

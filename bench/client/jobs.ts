@@ -45,7 +45,10 @@ export type FanoutJob = {
 /** Sockets that do nothing, held until a line comes on stdin. */
 export type IdleJob = { job: 'idle'; where: Where; path: string; dialect?: Dialect; tokens: string[]; sockets: number; hello: string; ready: string };
 
-export type Job = GetJob | SendsJob | SocketSendsJob | EchoJob | FanoutJob | IdleJob;
+/** All sockets are lost at once, `missed` messages are said in each room, all come back at once and resume. */
+export type StormJob = { job: 'storm'; where: Where; tokens: string[]; rooms: string[]; sockets: number; missed: number; runName: string };
+
+export type Job = GetJob | SendsJob | SocketSendsJob | EchoJob | FanoutJob | IdleJob | StormJob;
 
 export type Outcome = {
   /** Per second. */
@@ -57,4 +60,5 @@ export type Outcome = {
   max: number;
   /** What went wrong; then the figures are not to be believed. */
   loss?: string;
+  note?: string;
 };

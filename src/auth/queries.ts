@@ -39,13 +39,20 @@ export function createAuthQueries(sql: Sql) {
         from session_standings(${claims.map((claim) => claim.sessionId)}::uuid[], ${claims.map((claim) => claim.userId)}::uuid[])`;
     },
 
-    /** The same for one session with its whole person, read now. */
-    async person(claims: Claims): Promise<(UserRow & Standing) | undefined> {
-      const rows = await sql<UserRow & Standing>`
-        select ${userColumns()}, ${claims.sessionId} as "sessionId", u.disabled_at is not null as disabled, u.deleted_at is not null as deleted,
-          coalesce(s.ended_at is null and s.id is not null, false) as living, false as unseen
-        from users u left join sessions s on s.id = ${claims.sessionId} and s.user_id = u.id where u.id = ${claims.userId}`;
-      return rows[0];
+    /** The same with the whole person behind each, read now, in the order of the claims; undefined where there is no such person. */
+    async persons(claims: readonly Claims[]): Promise<((UserRow & Standing) | undefined)[]> {
+      const rows = await sql<UserRow & Standing & { ord: number }>`
+        select w.ord, w.session_id as "sessionId", u.*, s.*, false as unseen
+        from unnest(${claims.map((claim) => claim.sessionId)}::uuid[], ${claims.map((claim) => claim.userId)}::uuid[]) with ordinality as w(session_id, user_id, ord)
+        cross join lateral (
+          select ${userColumns()}, u.disabled_at is not null as disabled, u.deleted_at is not null as deleted from users u where u.id = w.user_id limit 1
+        ) u
+        cross join lateral (
+          select count(*) > 0 as living from sessions s where s.id = w.session_id and s.user_id = w.user_id and s.ended_at is null
+        ) s`;
+      const persons = new Array<(UserRow & Standing) | undefined>(claims.length).fill(undefined);
+      for (const row of rows) persons[row.ord - 1] = row;
+      return persons;
     },
 
     /** Notes that these sessions are in use; rows that somebody is changing just now can do without. */

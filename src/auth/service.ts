@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import type { Sql } from '../db/client.ts';
 import { AppError, type Issue, forbidden, invalid, issue, notFound } from '../errors.ts';
 import type { Live } from '../events.ts';
+import { createGather } from '../lib/gather.ts';
 import { PAGE_DEFAULT } from '../limits.ts';
 import { cursorScope, decodeCursor, pageOf } from '../lib/cursor.ts';
 import { type Caller, type CountedPage, type User, userOf } from '../users/model.ts';
@@ -50,6 +51,8 @@ export type Sessions = ReturnType<typeof createSessions>;
 export function createSessions({ sql, config, secret, previousSecret, tokens, passwords, throttle, live, createUser }: SessionsOptions) {
   const queries = createAuthQueries(sql);
   const identity = createIdentity({ queries, tokens });
+  /** Sockets come back together after an outage. */
+  const personOf = createGather(queries.persons, { most: 128, inFlight: 2 });
   const successions = [secret, previousSecret].flatMap((key) => (key === undefined ? [] : [createSuccession(key)]));
   const sweeper = setInterval(() => void queries.sweep(KEEP_DAYS).catch(() => {}), SWEEP_MS);
   sweeper.unref();
@@ -215,7 +218,7 @@ export function createSessions({ sql, config, secret, previousSecret, tokens, pa
      */
     async prove(token: string): Promise<Proof> {
       const claims: Claims = await tokens.read(token);
-      const person = await queries.person(claims);
+      const person = await personOf(claims);
       if (!person) throw revoked();
       return { caller: callerOf(person, claims.userId), user: userOf(person), expiresAt: claims.expiresAt };
     },

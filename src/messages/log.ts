@@ -13,6 +13,7 @@ export type LogPage = { roomId: string; epoch: string; lastSeq: number; memberCo
 
 type LogRow = MessageRow &
   NonNullable<Standing> & {
+    ord: number;
     logRoomId: string;
     epoch: string | null;
     lastSeq: number;
@@ -51,15 +52,15 @@ function eventOf(row: LogRow): Event {
 }
 
 /*
- * Reads several rooms at once. `afters[i]` is the cursor of `roomIds[i]` (null: none of its events); a room that has more than
+ * Reads several rooms at once, each for a person. `afters[i]` is the cursor of `roomIds[i]` (null: none of its events); a room that has more than
  * `most` events above its cursor gives none when `whole`, else its first `most`. seq is dense, so the difference is the number.
  */
 const LOG = `
-  select w.room_id as "logRoomId", r.epoch, r.last_seq as "lastSeq", r.member_count as "memberCount", r.kind, r.visibility, s.role,
+  select w.ord, w.room_id as "logRoomId", r.epoch, r.last_seq as "lastSeq", r.member_count as "memberCount", r.kind, r.visibility, s.role,
     e.type, e.log_seq as "logSeq", e.at, e.actor_id as "actorId", e.payload, x.*
-  from unnest($2::uuid[], $3::bigint[]) with ordinality as w(room_id, after, ord)
+  from unnest($1::uuid[], $2::uuid[], $3::bigint[]) with ordinality as w(user_id, room_id, after, ord)
   left join rooms r on r.id = w.room_id
-  left join memberships s on s.room_id = w.room_id and s.user_id = $1
+  left join memberships s on s.room_id = w.room_id and s.user_id = w.user_id
   left join lateral (
     (select m.seq as log_seq, 'message.created' as type, m.created_at as at, m.sender_id as actor_id, null::jsonb as payload, m.id as message_id
      from messages m where m.room_id = r.id and m.seq > w.after order by m.seq limit $4::int)
@@ -73,29 +74,40 @@ const LOG = `
   ) x on true
   order by w.ord, e.log_seq`;
 
+/** One person's place in one room: what `after` leaves out, null leaves out all. */
+export type LogQuestion = { userId: string | null; roomId: string; after: number | null };
+type LogBounds = { most: number; whole: boolean; beyond?: 'none' | 'groups' | 'all' };
+
+export type ReadLogs = ReturnType<typeof createLogs>;
 export type ReadLog = ReturnType<typeof createLog>;
 
-export function createLog({ sql }: Pick<Database, 'sql'>) {
+export function createLogs({ sql }: Pick<Database, 'sql'>) {
   /**
-   * One page a room, in the order asked; a room that is gone has no page. Only what `userId` may read is in `events`;
+   * One page for each question, in their order; undefined for a room that is gone. Only what that person may read is in `events`;
    * `beyond` widens that: `groups` for admins, `all` for the server itself (healing).
    */
-  return async function readLog(
-    userId: string | null,
-    rooms: readonly { roomId: string; after: number | null }[],
-    { most, whole, beyond = 'none' }: { most: number; whole: boolean; beyond?: 'none' | 'groups' | 'all' },
-  ): Promise<LogPage[]> {
-    const rows = await sql.unsafe<LogRow>(LOG, [userId, rooms.map((room) => room.roomId), rooms.map((room) => room.after), most, whole, beyond]);
-    const pages: LogPage[] = [];
-    let page: LogPage | undefined;
+  return async function readLogs(questions: readonly LogQuestion[], { most, whole, beyond = 'none' }: LogBounds): Promise<(LogPage | undefined)[]> {
+    const columns = [questions.map(({ userId }) => userId), questions.map(({ roomId }) => roomId), questions.map(({ after }) => after)];
+    const rows = await sql.unsafe<LogRow>(LOG, [...columns, most, whole, beyond]);
+    const pages = new Array<LogPage | undefined>(questions.length).fill(undefined);
     for (const row of rows) {
       if (row.epoch === null) continue;
-      if (page?.roomId !== row.logRoomId) {
+      let page = pages[row.ord - 1];
+      if (!page) {
         page = { roomId: row.logRoomId, epoch: row.epoch, lastSeq: row.lastSeq, memberCount: row.memberCount, standing: row, events: [] };
-        pages.push(page);
+        pages[row.ord - 1] = page;
       }
       if (row.type !== null) page.events.push(eventOf(row));
     }
     return pages;
+  };
+}
+
+export function createLog(db: Pick<Database, 'sql'>) {
+  const readLogs = createLogs(db);
+  /** The same for one person; a room that is gone has no page. */
+  return async function readLog(userId: string | null, rooms: readonly { roomId: string; after: number | null }[], bounds: LogBounds): Promise<LogPage[]> {
+    const asked = rooms.map(({ roomId, after }) => ({ userId, roomId, after }));
+    return (await readLogs(asked, bounds)).filter((page) => page !== undefined);
   };
 }

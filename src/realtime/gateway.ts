@@ -25,6 +25,7 @@ import type { Presence } from './presence.ts';
 import type { RealtimeQueries } from './queries.ts';
 import type { Roster } from './roster.ts';
 import { createResume } from './resume.ts';
+import { createSnapshots } from './snapshots.ts';
 import { createVerbs } from './verbs.ts';
 
 /** Sockets of a draining node leave within this, each at a time of its own, so that they don't all arrive elsewhere at once. */
@@ -47,7 +48,7 @@ export const websocketOptions = {
 export type Gateway = ReturnType<typeof createGateway>;
 
 /** The node that the sockets belong to (live.ts). */
-export type Node = Pick<NodePorts, 'config' | 'log' | 'metrics' | 'readLog'> & {
+export type Node = Pick<NodePorts, 'config' | 'log' | 'metrics' | 'readLogs'> & {
   queries: RealtimeQueries;
   roster: Roster;
   bus: Bus;
@@ -60,7 +61,7 @@ export type Node = Pick<NodePorts, 'config' | 'log' | 'metrics' | 'readLog'> & {
 
 /** `attach` is told the server whose topics are published to. */
 export function createGateway(node: Node, ports: SocketPorts, attach: (server: Server<Connection>) => void) {
-  const { config, log, metrics, queries, readLog, roster, bus, follow, heal, presence, ephemeral, newRooms } = node;
+  const { config, log, metrics, queries, readLogs, roster, bus, follow, heal, presence, ephemeral, newRooms } = node;
   const [helloBefore, helloAfter] = frames.helloParts(config);
   const prefix = crypto.randomUUID().slice(0, 8);
   let opened = 0;
@@ -90,7 +91,7 @@ export function createGateway(node: Node, ports: SocketPorts, attach: (server: S
   }
 
   const heartbeat = startHeartbeat({ config, roster, close });
-  const resume = createResume({ follow, heal, presence, readLog, roomsMost: config.wsRooms });
+  const resume = createResume({ follow, heal, presence, snapshots: createSnapshots(readLogs), roomsMost: config.wsRooms });
   const carryOut = createVerbs({ ...ports, queries, resume, ephemeral, asAppError });
   const commands = createCommands({ config, limiter: ports.limiter, carryOut, resume, enter: () => enter, asAppError, count });
   const enter: Enter = createOpening({

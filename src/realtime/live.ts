@@ -27,7 +27,7 @@ import { Rings } from './ring.ts';
 import { Roster } from './roster.ts';
 import { createSlow } from './slow.ts';
 
-export function createLive({ config, log, metrics, db, redis, readLog }: NodePorts) {
+export function createLive({ config, log, metrics, db, redis, readLog, readLogs }: NodePorts) {
   /** Tells this node's words from others' on the bus; not the same after a restart. */
   const nodeId = crypto.randomUUID().slice(0, 13);
   const roster = new Roster();
@@ -137,7 +137,7 @@ export function createLive({ config, log, metrics, db, redis, readLog }: NodePor
     }
   }
 
-  const node: Node = { config, log, metrics, queries, readLog, roster, bus, follow, heal, presence, ephemeral, newRooms };
+  const node: Node = { config, log, metrics, queries, readLogs, roster, bus, follow, heal, presence, ephemeral, newRooms };
 
   const live: Live = {
     publish,

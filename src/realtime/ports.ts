@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
 import type { Log } from '../lib/log.ts';
 import type { RateLimiter } from '../lib/rate-limit.ts';
-import type { ReadLog } from '../messages/log.ts';
+import type { ReadLog, ReadLogs } from '../messages/log.ts';
 import type { Message, ReadState, SendMessage } from '../messages/model.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Redis } from '../redis.ts';
@@ -39,7 +39,7 @@ export type MessagesPort = {
 };
 
 /** What the node needs to follow rooms and tell of them. */
-export type NodePorts = { config: Config; log: Log; metrics: Metrics; db: Pick<Database, 'sql'>; redis: Redis | null; readLog: ReadLog };
+export type NodePorts = { config: Config; log: Log; metrics: Metrics; db: Pick<Database, 'sql'>; redis: Redis | null; readLog: ReadLog; readLogs: ReadLogs };
 
 /** What sockets need besides. */
 export type SocketPorts = { sessions: SessionsPort; rooms: RoomsPort; messages: MessagesPort; limiter: RateLimiter };

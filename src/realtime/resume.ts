@@ -6,7 +6,6 @@
 import { AppError, invalid, issue, notFound } from '../errors.ts';
 import { outsider } from '../lib/access.ts';
 import { REPLAY_BYTES, REPLAY_EVENTS, REPLAY_EVENTS_PER_COMMAND, REPLAY_PACE_BYTES } from '../limits.ts';
-import type { LogPage, ReadLog } from '../messages/log.ts';
 import type { Connection } from './connection.ts';
 import type { Feed } from './feed.ts';
 import type { Follow } from './follow.ts';
@@ -15,6 +14,7 @@ import type { Heal } from './heal.ts';
 import type { GapReason, Wanted } from './model.ts';
 import type { Presence } from './presence.ts';
 import type { Told } from './ring.ts';
+import type { Snapshot, Snapshots } from './snapshots.ts';
 
 /** A socket that does not report its drain is looked at again after this. */
 const DRAIN_MS = 100;
@@ -27,7 +27,7 @@ export type ResumePorts = {
   follow: Follow;
   heal: Heal;
   presence: Presence;
-  readLog: ReadLog;
+  snapshots: Snapshots;
   /** Rooms per socket. */
   roomsMost: number;
 };
@@ -45,31 +45,37 @@ export function checkWanted(rooms: readonly Wanted[]): void {
 /** What a snapshot of the log means for one room. `replay` frames lead up to the cursor; a gap jumps over to it. */
 type Plan = { kind: 'live' } | { kind: 'replay'; replay: readonly string[] } | { kind: 'gap'; from: number; reason: GapReason } | { kind: 'unread' };
 
-export function createResume({ follow, heal, presence, readLog, roomsMost }: ResumePorts) {
-  const read = (connection: Connection, wanted: readonly { roomId: string; after: number | null }[]): Promise<LogPage[]> =>
-    readLog(connection.caller!.userId, wanted, { most: REPLAY_EVENTS, whole: true });
-
+export function createResume({ follow, heal, presence, snapshots, roomsMost }: ResumePorts) {
   /** Which logs are worth reading at all: rooms whose heads show that a gap follows bring no events. */
-  function cursors(feeds: readonly Feed[], wanted: readonly Wanted[]): { roomId: string; after: number | null }[] {
+  function cursors(feeds: readonly Feed[], wanted: readonly Wanted[]): { feed: Feed; after: number | null }[] {
     let left = REPLAY_EVENTS_PER_COMMAND;
-    return wanted.map(({ roomId, after, epoch }, at) => {
+    return wanted.map(({ after, epoch }, at) => {
       const feed = feeds[at]!;
       const missed = after === undefined || epoch !== feed.epoch ? 0 : feed.head - after;
-      if (after === undefined || epoch !== feed.epoch || missed > Math.min(left, REPLAY_EVENTS)) return { roomId, after: null };
+      if (after === undefined || epoch !== feed.epoch || missed > Math.min(left, REPLAY_EVENTS)) return { feed, after: null };
       left -= Math.max(0, missed);
-      return { roomId, after };
+      return { feed, after };
     });
   }
 
-  function plan({ after, epoch }: Wanted, page: LogPage, wasRead: boolean, left: number): Plan {
+  function plan({ after, epoch }: Wanted, feed: Feed, page: Snapshot, left: number): Plan {
     if (after === undefined) return { kind: 'live' };
     if (epoch !== page.epoch || after > page.lastSeq) return { kind: 'gap', from: 1, reason: 'epoch' };
     const missed = page.lastSeq - after;
     if (missed > REPLAY_EVENTS || missed > left) return { kind: 'gap', from: after + 1, reason: 'too_many' };
-    if (missed > 0 && (!wasRead || page.events.length < missed)) return { kind: 'unread' };
-    const replay = page.events.map((event) => JSON.stringify(event));
+    const replay = missedOf(feed, page, after);
+    if (!replay) return { kind: 'unread' };
+    if (replay === 'lost') return { kind: 'gap', from: after + 1, reason: 'lost' };
     const bytes = replay.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     return bytes > REPLAY_BYTES ? { kind: 'gap', from: after + 1, reason: 'too_many' } : { kind: 'replay', replay };
+  }
+
+  /** What lies between the cursor and the snapshot, as it was read or from the ring; undefined when neither has it. */
+  function missedOf(feed: Feed, page: Snapshot, after: number): Snapshot['missed'] {
+    if (page.lastSeq === after) return [];
+    if (page.missed) return page.missed;
+    const told = feed.epoch === page.epoch && feed.head >= page.lastSeq ? feed.ring.plain(after, feed.head) : undefined;
+    return told?.slice(0, page.lastSeq - after).map(({ text }) => text);
   }
 
   /** Sends, waiting for the socket to drain in between; false when there is no more sense in it. */
@@ -102,15 +108,16 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
   }
 
   /** One room, from the snapshot to the topic. Returns how many events were replayed. Throws unavailable. */
-  async function serve(connection: Connection, feed: Feed, first: Wanted, firstPage: LogPage | undefined, firstRead: boolean, left: number): Promise<number> {
+  async function serve(connection: Connection, feed: Feed, first: Wanted, firstPage: Snapshot | undefined, left: number): Promise<number> {
     const { caller } = connection as { caller: NonNullable<Connection['caller']> };
     const { roomId } = feed;
     let want = first;
     let page = firstPage;
-    let wasRead = firstRead;
     let sent = 0;
 
     for (;;) {
+      // A node that is behind the snapshot has less in its ring, and can't cut over.
+      if (page && !feed.gone) await heal.reach(feed, page.epoch, page.lastSeq);
       if (!connection.open) return sent;
       if (feed.gone || !page?.standing?.role) {
         connection.send(frames.refused(roomId, page && !feed.gone ? asError(outsider(page.standing, caller)) : notFound()));
@@ -118,7 +125,7 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
       }
       // Told of a removal after this snapshot was taken: nothing of it may be sent any more.
       const isLost = connection.busy?.lost?.has(roomId) ?? false;
-      const step: Plan = isLost ? { kind: 'unread' } : plan(want, page, wasRead, left - sent);
+      const step: Plan = isLost ? { kind: 'unread' } : plan(want, feed, page, left - sent);
       if (step.kind === 'replay' && step.replay.length > 0) {
         const whole = await replayTo(connection, roomId, step.replay);
         if (!connection.open) return sent;
@@ -128,19 +135,16 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
         }
       }
       if (step.kind !== 'unread' && !connection.busy?.lost?.has(roomId)) {
-        await heal.reach(feed, page.epoch, page.lastSeq);
-        const outcome = cutOver(connection, feed, page, step);
-        if (outcome) return sent;
+        if (cutOver(connection, feed, page, step)) return sent;
       }
       // Somebody was faster: removed, another epoch, or the ring has moved on. The next snapshot decides.
       connection.busy?.lost?.delete(roomId);
-      [page] = await read(connection, [{ roomId, after: want.after ?? null }]);
-      wasRead = true;
+      [page] = await snapshots.read(caller.userId, [{ feed, after: want.after ?? null }]);
     }
   }
 
   /** The one tick: nothing is published between the last frame of the past and joining the topic. False: look again. */
-  function cutOver(connection: Connection, feed: Feed, page: LogPage, step: Exclude<Plan, { kind: 'unread' }>): boolean {
+  function cutOver(connection: Connection, feed: Feed, page: Snapshot, step: Exclude<Plan, { kind: 'unread' }>): boolean {
     if (!connection.open) return true;
     if (feed.gone || feed.paused || feed.epoch !== page.epoch || connection.busy?.lost?.has(feed.roomId)) return false;
     const since: readonly Told[] | undefined = feed.ring.after(page.lastSeq, feed.head);
@@ -168,7 +172,7 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
       try {
         for (const feed of feeds) connection.leave(feed);
         const asked = cursors(feeds, wanted);
-        const pages = new Map((await read(connection, asked)).map((page) => [page.roomId, page]));
+        const pages = await snapshots.read(connection.caller!.userId, asked);
         let left = REPLAY_EVENTS_PER_COMMAND;
         for (let at = 0; at < wanted.length && connection.open; at++) {
           const want = wanted[at]!;
@@ -177,7 +181,7 @@ export function createResume({ follow, heal, presence, readLog, roomsMost }: Res
             connection.send(frames.refused(want.roomId, error));
             continue;
           }
-          left -= await serve(connection, feeds[at]!, want, pages.get(want.roomId), asked[at]!.after !== null, left);
+          left -= await serve(connection, feeds[at]!, want, pages[at], left);
         }
       } finally {
         if (connection.busy) connection.busy.lost = undefined;

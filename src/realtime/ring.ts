@@ -1,6 +1,7 @@
 /**
  * The last events of each followed room as they were published, so that a resume can close the moment between its read of
- * the log and joining the topic. All rooms of a node share one budget; the room that was quiet longest is forgotten first.
+ * the log and joining the topic, and need not read messages that are still here. All rooms of a node share one budget; the
+ * room that was quiet longest is forgotten first.
  */
 
 /** `leaver` is the person whom a `member.left` removes, else ''. */
@@ -10,6 +11,7 @@ export type Told = { readonly seq: number; readonly text: string; readonly leave
 export const RINGS_BYTES = 64 * 1_048_576;
 /** A cut-over takes milliseconds; what is older than this many events is read from Postgres again. */
 const RING_EVENTS = 1_024;
+const PLAIN = '{"type":"message.created"';
 
 export class Ring {
   private events: Told[] = [];
@@ -35,6 +37,31 @@ export class Ring {
     const first = this.events[0];
     if (!first || first.seq > cursor + 1) return undefined;
     return this.events.slice(cursor + 1 - first.seq);
+  }
+
+  /** The seq of the oldest event that is kept. */
+  get first(): number | undefined {
+    return this.events[0]?.seq;
+  }
+
+  /**
+   * As `after`, if all of it are new messages: undefined too when one was changed, somebody came or left, because then a message
+   * may have been another one when it was published than it is now, and only the log knows it as it is.
+   */
+  plain(cursor: number, head: number): readonly Told[] | undefined {
+    const since = this.after(cursor, head);
+    return since?.every(({ text }) => text.startsWith(PLAIN)) ? since : undefined;
+  }
+
+  /** Puts events that lead up to the oldest one in front, unless they are more than a ring holds. */
+  precede(older: readonly Told[]): void {
+    if (older.length === 0 || older.length + this.events.length > RING_EVENTS / 2) return;
+    const first = this.first;
+    if (first !== undefined && older.at(-1)!.seq !== first - 1) return;
+    this.events = [...older, ...this.events];
+    const grown = older.reduce((sum, { text }) => sum + text.length, 0);
+    this.size += grown;
+    this.rings.grew(this, grown);
   }
 
   clear(): void {

@@ -77,11 +77,12 @@ export function createRoomQueries({ sql }: Pick<Database, 'sql'>) {
       return row!.n;
     },
 
-    /** What a socket is told at its opening, without what costs: the most recently active rooms of a person. */
-    async ready(userId: string, limit: number) {
-      return await sql<{ roomId: string; epoch: string; lastSeq: number; readSeq: number; lastActivityAt: string }>`
-        select room_id as "roomId", epoch, last_seq as "lastSeq", read_seq as "readSeq", last_activity_at as "lastActivityAt"
-        from rooms_of(${userId}, false, null, null, null, ${limit})`;
+    /** What a socket is told at its opening, without what costs: the most recently active rooms of each of these people (`ord`: whose, from 1). */
+    async ready(userIds: readonly string[], limit: number) {
+      return await sql<{ ord: number; roomId: string; epoch: string; lastSeq: number; readSeq: number; lastActivityAt: string }>`
+        select w.ord, r.room_id as "roomId", r.epoch, r.last_seq as "lastSeq", r.read_seq as "readSeq", r.last_activity_at as "lastActivityAt"
+        from unnest(${userIds}::uuid[]) with ordinality as w(user_id, ord)
+        cross join lateral rooms_of(w.user_id, false, null, null, null, ${limit}) r`;
     },
 
     /** Where `userId` stands towards a room, and how many its members are. */
