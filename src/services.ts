@@ -106,7 +106,7 @@ export async function openServices(config: Config, log: Log) {
     deadlineMs: config.databaseDeadlineMs,
   });
   const messages = createMessages({ queries, readLog, writer, live, messageOf: telling.messageOf });
-  const search = createSearch({ queries: createSearchQueries(db) });
+  const search = createSearch({ queries: createSearchQueries(db), atOnce: Math.max(1, config.databasePool >> 1) });
   const gateway = opened.use(node.openGateway({ sessions, rooms, messages, limiter }));
   const purge = opened.use(startPurge({ db, log, resumeDepartures: rooms.resumeDepartures }));
 

@@ -4,6 +4,7 @@
  */
 import { invalid, issue } from '../errors.ts';
 import { isUuid } from '../lib/check.ts';
+import { createTurns } from '../lib/turns.ts';
 import { cursorScope, decodeCursor, encodeCursor, pageOf } from '../lib/cursor.ts';
 import { PAGE_DEFAULT } from '../limits.ts';
 import type { Caller, CountedPage } from '../users/model.ts';
@@ -31,7 +32,13 @@ const MOST_BEGUN = 20_000;
 
 export type Search = ReturnType<typeof createSearch>;
 
-export function createSearch({ queries }: { queries: SearchQueries }) {
+/** Beyond these a search is refused: its answer would come too late. */
+const WAITING = 500;
+
+/** `atOnce`: how many searches read at once, so that sends and pages always find a connection and a processor. */
+export function createSearch({ queries, atOnce = 2 }: { queries: SearchQueries; atOnce?: number }) {
+  const turn = createTurns({ atOnce, waiting: WAITING });
+
   /** What must be known to choose; nothing is asked for that a filter doesn't need. */
   async function know(wanted: Wanted, stretch: Stretch): Promise<Knowledge> {
     const timed = wanted.since !== null || wanted.until !== null || stretch.below !== null || stretch.floor !== null;
@@ -67,7 +74,7 @@ export function createSearch({ queries }: { queries: SearchQueries }) {
   async function along<Row>(steps: Step[], run: (step: Step) => Promise<Row[]>, isEnough: (rows: Row[]) => boolean): Promise<Row[]> {
     let rows: Row[] = [];
     for (const step of steps) {
-      rows = await run(step);
+      rows = await turn(() => run(step));
       if (step.rows === null || isEnough(rows)) break;
     }
     return rows;

@@ -6,8 +6,15 @@
 import type { Database } from '../db/client.ts';
 import type { Log } from '../lib/log.ts';
 
-/** Between two cleanings. Half a second instead brought nothing that could be told from noise (docs/decisions/0060). */
+/** Between two cleanings at least. A single message is merged together with those that follow it. */
 export const PAUSE_MS = 200;
+/**
+ * A merge costs some 50 ms however few rows it has, and 40 us a row. So the pause is also this many times what the last merge took: the
+ * more is written, the more rows share one, and merging takes no more than a fifth of a core from the sends (docs/decisions/0060).
+ */
+const REST = 4;
+/** Longer lists cost every search more than their merging costs. */
+const LONGEST_PAUSE_MS = 2_000;
 /** Postgres is away, or refuses: asked again later, because a late merge costs time and never a result. */
 const RETRY_MS = 2_000;
 const LOCK_KEY = 7_275_687;
@@ -47,14 +54,16 @@ export function startSearchUpkeep({ db, log }: { db: Pick<Database, 'alone'>; lo
     return row?.cleaned === true;
   }
 
+  let took = 0;
   async function work(): Promise<void> {
     while (dirty && !closing) {
-      // The pause comes first: a single message is merged together with those that follow it.
-      await pause(failing ? RETRY_MS : PAUSE_MS);
+      await pause(failing ? RETRY_MS : Math.min(LONGEST_PAUSE_MS, Math.max(PAUSE_MS, REST * took)));
       if (closing) break;
       dirty = false;
+      const from = performance.now();
       try {
         if (!(await clean())) dirty = true;
+        took = performance.now() - from;
         failing = false;
       } catch (error) {
         if (closing) break;
