@@ -8,6 +8,7 @@ import { type House, loss, type Open, openHouse } from './parlour.ts';
 import { residentBytes } from './processes.ts';
 import { keep } from './results.ts';
 import { settingOf } from './setting.ts';
+import { postmasterOf, type Shares, watchShares } from './shares.ts';
 import { figure } from './statistics.ts';
 import { table } from './table.ts';
 
@@ -22,7 +23,12 @@ type Script = {
   judge?: (summary: Summary, memory: readonly number[]) => string | undefined;
 };
 
-const value = (summary: Summary, metric: string, key: string): number => summary.metrics[metric]?.values[key] ?? Number.NaN;
+/** `per_second`: the count over the whole run, its opening included. */
+function value(summary: Summary, metric: string, key: string): number {
+  const values = summary.metrics[metric]?.values;
+  if (key === 'per_second') return (values?.count ?? 0) / ((summary.state?.testRunDurationMs ?? Number.NaN) / 1_000);
+  return values?.[key] ?? Number.NaN;
+}
 const MIB = 1_048_576;
 const SAMPLE_MS = 5_000;
 /** Growth of memory that is allowed, and the time it is for. */
@@ -34,30 +40,32 @@ export const SCRIPTS: Script[] = [
   {
     name: 'send',
     figures: [
-      ['acknowledged/s', 'acknowledged', 'rate'],
+      ['acknowledged/s', 'send_ms', 'per_second'],
       ['p99', 'send_ms', 'p(99)'],
     ],
   },
   {
     name: 'fanout',
     figures: [
-      ['deliveries/s', 'delivered', 'rate'],
-      ['p99', 'delivery_ms', 'p(99)'],
+      ['deliveries/s', 'delivered', 'per_second'],
+      ['p99 in the hall', 'delivery_hall_ms', 'p(99)'],
+      ['p99 in the rooms', 'delivery_rooms_ms', 'p(99)'],
     ],
   },
   {
     name: 'history',
     dataset: true,
     figures: [
-      ['pages/s', 'iterations', 'rate'],
-      ['p99', 'history_ms', 'p(99)'],
+      ['pages/s', 'iterations', 'per_second'],
+      ['p99 newest', 'history_newest_ms', 'p(99)'],
+      ['p99 deep', 'history_deep_ms', 'p(99)'],
     ],
   },
   {
     name: 'search',
     dataset: true,
     figures: [
-      ['searches/s', 'iterations', 'rate'],
+      ['searches/s', 'iterations', 'per_second'],
       ['p95', 'search_ms', 'p(95)'],
     ],
   },
@@ -82,14 +90,14 @@ export const SCRIPTS: Script[] = [
   {
     name: 'mixed',
     figures: [
-      ['deliveries/s', 'delivered', 'rate'],
+      ['deliveries/s', 'delivered', 'per_second'],
       ['p99', 'delivery_ms', 'p(99)'],
     ],
   },
   {
     name: 'soak',
     figures: [
-      ['deliveries/s', 'delivered', 'rate'],
+      ['deliveries/s', 'delivered', 'per_second'],
       ['p99', 'delivery_ms', 'p(99)'],
     ],
     judge(_summary, memory) {
@@ -115,7 +123,17 @@ function slopePerMinute(memory: readonly number[]): number {
   return under === 0 ? 0 : (over / under) * (60_000 / SAMPLE_MS);
 }
 
-type Verdict = { script: string; figures: Record<string, number>; problems: string[] };
+function memoryOf(samples: readonly number[]): Memory | undefined {
+  if (samples.length < 2) return undefined;
+  const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
+  return { first: mib(samples[0]!), last: mib(samples.at(-1)!), perTenMinutes: mib(slopePerMinute(samples) * GROWTH_MINUTES) };
+}
+
+const LOSSES = ['messages_lost', 'messages_doubled', 'messages_swapped'];
+
+type Verdict = { script: string; figures: Record<string, number>; problems: string[]; cores?: Shares; memory?: Memory };
+/** Of the server, in MiB. */
+type Memory = { first: number; last: number; perTenMinutes: number };
 
 /** Runs the named scripts one after the other. Returns whether all budgets were met and nothing was lost. */
 export async function load(names: readonly string[], options: LoadOptions): Promise<boolean> {
@@ -166,7 +184,14 @@ async function one(
   if (duration) env.DURATION = duration;
   const memory: number[] = [];
   const sampler = setInterval(() => open && memory.push(residentBytes(open.pid)), SAMPLE_MS);
-  const { code, summary } = await runK6(k6, script.name, env, secondsOf(duration ?? '30s') * 3_000 + 240_000);
+  let driver = 0;
+  const postmaster = house ? await postmasterOf(house.sql) : 0;
+  const shares = watchShares({ k6: () => driver, server: () => open?.pid ?? 0, postgres: () => -postmaster });
+  const limitMs = secondsOf(duration ?? '30s') * 3_000 + 240_000;
+  const { code, summary } = await runK6(k6, script.name, env, limitMs, (pid) => {
+    driver = pid;
+  });
+  const cores = open && shares.stop();
   clearInterval(sampler);
 
   const problems: string[] = [];
@@ -174,33 +199,35 @@ async function one(
   const told = Object.entries(summary.metrics).flatMap(([metric, { thresholds }]) =>
     Object.entries(thresholds ?? {}).flatMap(([text, { ok }]) => (ok ? [] : [`${metric} ${text}`])),
   );
-  for (const metric of ['messages_lost', 'messages_doubled', 'messages_swapped']) {
+  for (const metric of LOSSES) {
     const count = summary.metrics[metric]?.values.count ?? 0;
     if (count > 0) problems.push(`${metric.replace('_', ' ')}: ${count}`);
   }
-  if (house && summary.metrics.acknowledged) {
-    const lost = await loss(house.sql, runName, summary.metrics.acknowledged.values.count ?? 0);
+  if (house && summary.metrics.send_ms) {
+    const lost = await loss(house.sql, runName, summary.metrics.send_ms.values.count ?? 0);
     if (lost) problems.push(lost);
   }
-  problems.push(...told.filter((text) => !text.startsWith('messages_')).map((text) => `budget not met: ${text}`));
+  problems.push(...told.filter((text) => !LOSSES.some((metric) => text.startsWith(metric))).map((text) => `budget not met: ${text}`));
   const judged = script.judge?.(summary, memory);
   if (judged) problems.push(judged);
   if (code !== 0 && problems.length === 0) problems.push(`k6 ended with ${code}`);
-  return { script: script.name, figures: Object.fromEntries(script.figures.map(([title, metric, key]) => [title, value(summary, metric, key)])), problems };
+  const figures = Object.fromEntries(script.figures.map(([title, metric, key]) => [title, value(summary, metric, key)]));
+  return { script: script.name, figures, problems, cores, memory: memoryOf(memory) };
 }
 
 /** The table at the end. A script that lost something shows the loss in place of its figures. */
 function tell(verdicts: readonly Verdict[], versions: Record<string, string>, options: LoadOptions): void {
-  const rows = verdicts.map(({ script, figures, problems }) => {
+  const rows = verdicts.map(({ script, figures, problems, cores }) => {
     const lost = problems.find((problem) => /^messages |not stored|another order|holes/.test(problem));
     const shown = lost
       ? lost
       : Object.entries(figures)
           .map(([title, one]) => `${title} ${figure(one)}`)
           .join(' · ');
-    return [script, shown, problems.length === 0 ? 'met' : problems.join('; ')];
+    const divided = Object.entries(cores ?? {}).map(([name, share]) => `${name} ${share.toFixed(2)}`);
+    return [script, shown, divided.join(' · ') || '–', problems.length === 0 ? 'met' : problems.join('; ')];
   });
-  console.log(`\n${table(['script', 'figures (times in ms)', 'budget'], rows)}`);
+  console.log(`\n${table(['script', 'figures (times in ms)', 'cores in use', 'budget'], rows)}`);
   if (options.url) return;
   for (const verdict of verdicts) console.error(`kept: ${keep(verdict.script, { setting: settingOf(versions), options, ...verdict })}`);
 }

@@ -3,10 +3,10 @@ import exec from 'k6/execution';
 import http from 'k6/http';
 import { Trend } from 'k6/metrics';
 import { setTimeout } from 'k6/timers';
-import { BASE, bearer, number, people, rooms, seconds } from './load/cast.js';
+import { API, as, number, rooms, seconds } from './load/cast.js';
 import { listen, listeners, whole } from './load/listen.js';
 import { failed, speak } from './load/speak.js';
-import { intended, kept, steady, TREND } from './load/steady.js';
+import { intended, kept, LEAN, steady, turn } from './load/steady.js';
 
 export { handleSummary } from './load/summary.js';
 
@@ -21,50 +21,48 @@ const readMs = new Trend('read_ms', true);
 const searchMs = new Trend('search_ms', true);
 const WORDS = ['photographs', 'anybody', 'good', 'morn', '"has anybody"', 'release', 'lunch', 'garden'];
 
-export const options = {
-  scenarios: {
-    sockets: listeners('hear', USERS, BEFORE + duration),
-    sends: steady('say', rate, duration, { startTime: BEFORE }),
-    reads: steady('read', reads, duration, { startTime: BEFORE }),
-    searches: steady('find', searches, duration, { startTime: BEFORE }),
+export const options = Object.assign(
+  {
+    scenarios: {
+      sockets: listeners('hear', USERS, BEFORE + duration),
+      sends: steady('say', rate, duration, { startTime: BEFORE }),
+      reads: steady('read', reads, duration, { startTime: BEFORE }),
+      searches: steady('find', searches, duration, { startTime: BEFORE }),
+    },
+    thresholds: Object.assign(
+      { delivery_ms: ['p(99)<50'], send_ms: ['p(99)<50'], read_ms: ['p(99)<50'], search_ms: ['p(95)<100'] },
+      kept(rate + reads + searches, duration),
+      whole(sockets),
+    ),
   },
-  thresholds: Object.assign(
-    { delivery_ms: ['p(99)<50'], send_ms: ['p(99)<50'], read_ms: ['p(99)<50'], search_ms: ['p(95)<100'] },
-    kept(rate + reads + searches, duration),
-    whole,
-  ),
-  summaryTrendStats: TREND,
-};
+  LEAN,
+);
 
 export function hear() {
   const until = Number(exec.scenario.startTime) + (BEFORE + duration) * 1000 + 500;
   for (let at = exec.scenario.iterationInTest; at < sockets; at += USERS) {
-    setTimeout(() => listen(people[at % people.length], rooms[at % rooms.length], until), (at / sockets) * (BEFORE - 2) * 1000);
+    setTimeout(() => listen(at, rooms.at(at), until), (at / sockets) * (BEFORE - 2) * 1000);
   }
 }
 
 export function say() {
-  speak(rooms[exec.scenario.iterationInTest % rooms.length], intended(rate));
+  const n = turn();
+  speak(rooms.at(n), intended(rate, n));
 }
 
-function get(path, name, due, trend) {
-  const answer = http.get(`${BASE}/api/v1${path}`, Object.assign({ tags: { name } }, bearer(people[exec.scenario.iterationInTest % people.length])));
+function get(path, n, due, trend) {
+  const { status } = http.get(`${API}${path}`, as(n));
   trend.add(Date.now() - due);
-  if (answer.status !== 200) failed.add(1);
+  if (status !== 200) failed.add(1);
 }
 
 export function read() {
-  const n = exec.scenario.iterationInTest;
-  const roomId = rooms[n % rooms.length];
-  get(
-    n % 4 === 0 ? '/rooms?limit=25' : n % 4 === 1 ? `/rooms/${roomId}/members?limit=25` : `/rooms/${roomId}/messages?limit=50`,
-    'read',
-    intended(reads),
-    readMs,
-  );
+  const n = turn();
+  const paths = ['/rooms?limit=25', `/rooms/${rooms.at(n)}/members?limit=25`, `/rooms/${rooms.at(n)}/messages?limit=50`];
+  get(paths[Math.min(2, n % 4)], n, intended(reads, n), readMs);
 }
 
 export function find() {
-  const word = WORDS[exec.scenario.iterationInTest % WORDS.length];
-  get(`/messages?search=${encodeURIComponent(word)}&limit=25`, 'search', intended(searches), searchMs);
+  const n = turn();
+  get(`/messages?search=${encodeURIComponent(WORDS[n % WORDS.length])}&limit=25`, n, intended(searches, n), searchMs);
 }

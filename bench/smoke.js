@@ -9,7 +9,8 @@ import { clearTimeout, setTimeout } from 'k6/timers';
 import { WebSocket } from 'k6/websockets';
 
 const BASE = (__ENV.BASE_URL || 'http://127.0.0.1:3000').replace(/\/$/, '');
-const API = `${BASE}/api/v1`;
+export { handleSummary } from './load/summary.js';
+
 const failed = new Counter('failed');
 
 export const options = {
@@ -45,7 +46,7 @@ function call(method, route, path, status, { token, body } = {}) {
 const api = (method, route, values, status, more) => {
   let path = `/api/v1${route}`;
   for (const [name, value] of Object.entries(values)) path = path.replace(`{${name}}`, value);
-  return call(method, `/api/v1${route}`, path + ((more && more.query) || ''), status, more);
+  return call(method, `/api/v1${route}`, path + (more?.query ?? ''), status, more);
 };
 
 function register(name) {
@@ -185,7 +186,7 @@ function speak(token, ticket, roomId, then) {
     if (frame.type === 'synced') epoch = frame.epoch;
     if (frame.type === 'error') {
       failed.add(1);
-      console.error(`the command ${JSON.stringify(commands[at] && commands[at]())} was answered with ${data}`);
+      console.error(`the command ${JSON.stringify(commands[at]?.())} was answered with ${data}`);
     }
     if (frame.type === 'hello') next();
     else if (frame.id === at + 1 && (frame.type === 'ok' || frame.type === 'pong')) {

@@ -3,28 +3,55 @@ import exec from 'k6/execution';
 
 /** Of all iterations so many may be dropped (k6 had no user free): one in a thousand, a garbage collection of k6's own. */
 const DROPPED = 0.001;
+/** Users are made before the load, because making one in its midst costs as much as a hundred sends: enough for answers that take this long. */
+const PATIENCE_SECONDS = 0.1;
 
 /** A scenario that begins `rate` iterations a second for `duration` seconds. */
-export const steady = (execName, rate, duration, { startTime = 0, users = 50, most = 400, tags } = {}) => ({
-  executor: 'constant-arrival-rate',
-  exec: execName,
-  rate: rate >= 1 ? Math.round(rate) : Math.max(1, Math.round(rate * 60)),
-  timeUnit: rate >= 1 ? '1s' : '60s',
-  duration: `${duration}s`,
-  startTime: `${startTime}s`,
-  preAllocatedVUs: Math.min(users, Math.max(4, Math.ceil(rate))),
-  maxVUs: most,
-  gracefulStop: '5s',
-  ...(tags ? { tags } : {}),
-});
+export function steady(execName, rate, duration, { startTime = 0, most = 400, tags } = {}) {
+  const users = Math.min(most, Math.max(10, Math.ceil(rate * PATIENCE_SECONDS)));
+  return Object.assign(
+    {
+      executor: 'constant-arrival-rate',
+      exec: execName,
+      rate: rate >= 1 ? Math.round(rate) : Math.max(1, Math.round(rate * 60)),
+      timeUnit: rate >= 1 ? '1s' : '60s',
+      duration: `${duration}s`,
+      startTime: `${startTime}s`,
+      preAllocatedVUs: users,
+      maxVUs: Math.max(users, most),
+      gracefulStop: '5s',
+    },
+    tags ? { tags } : {},
+  );
+}
 
 /** Thresholds that every open script has. */
 export const kept = (rate, duration) => ({ dropped_iterations: [`count<=${Math.ceil(rate * duration * DROPPED)}`], failed: ['count==0'] });
 
-/** When the present iteration was meant to begin, in milliseconds since 1970. */
-export function intended(rate) {
-  const { startTime, iterationInTest } = exec.scenario;
-  return Number(startTime) + (iterationInTest * 1000) / rate;
+/**
+ * What every script says besides: k6 keeps its own metrics for each combination of these tags, and with the URL among them
+ * each room would be one.
+ */
+export const LEAN = { systemTags: ['scenario', 'status'], noCookiesReset: true, summaryTrendStats: ['min', 'med', 'p(95)', 'p(99)', 'max', 'count'] };
+
+// `exec.scenario` builds an object at each look, whose properties are looked up when asked for: one is enough for a user.
+let scenario;
+
+/** The number of the present iteration of its scenario, from 0. */
+export function turn() {
+  scenario = scenario || exec.scenario;
+  return scenario.iterationInTest;
 }
 
-export const TREND = ['min', 'med', 'p(95)', 'p(99)', 'max', 'count'];
+let begun;
+let begunFor;
+
+/** When iteration `n` of a scenario of this rate was meant to begin, in milliseconds since 1970. */
+export function intended(rate, n) {
+  // A user may serve several scenarios, one after the other.
+  if (scenario.name !== begunFor) {
+    begunFor = scenario.name;
+    begun = Number(scenario.startTime);
+  }
+  return begun + (n * 1000) / rate;
+}
