@@ -107,6 +107,8 @@ export function startPoll({ log, queries, feeds, heal, gone, ended, added, tick 
     void poll();
   }, POLL_MS);
   timer.unref();
+  // The first answer is what a later timeline is compared with: before anybody hears a room here.
+  void poll();
 
   return {
     /** At once, because something may have been missed. */

@@ -80,14 +80,15 @@ export function createRealtimeQueries({ sql }: Pick<Database, 'sql'>) {
 
     /**
      * Gives rooms a new epoch whose log is shorter than what was published of it (or all of them: `regardless`), because seqs
-     * are being used again. Under each row's lock, so that of several nodes that notice one does it.
+     * are being used again. Under each row's lock, and named after the database's timeline, so that of several nodes that notice
+     * one does it: an epoch that was begun on this timeline is not replaced for its sake.
      */
     async renewEpochs(rooms: readonly { roomId: string; epoch: string; head: number }[], regardless: boolean): Promise<{ roomId: string }[]> {
       return await sql<{ roomId: string }>`
-        update rooms r set epoch = gen_random_uuid()::text
+        update rooms r set epoch = t.name || '.' || gen_random_uuid()
         from unnest(${rooms.map((room) => room.roomId)}::uuid[], ${rooms.map((room) => room.epoch)}::text[], ${rooms.map((room) => room.head)}::bigint[])
-          as w(room_id, epoch, head)
-        where r.id = w.room_id and r.epoch = w.epoch and (${regardless} or r.last_seq < w.head)
+          as w(room_id, epoch, head), left(pg_walfile_name(pg_current_wal_lsn()), 8) as t(name)
+        where r.id = w.room_id and r.epoch = w.epoch and ((${regardless} and not starts_with(r.epoch, t.name || '.')) or r.last_seq < w.head)
         returning r.id as "roomId"`;
     },
   };
