@@ -4,6 +4,7 @@
  */
 import { AppError } from '../errors.ts';
 import { createRecent } from '../lib/recent.ts';
+import { type Soon, after } from '../lib/soon.ts';
 import type { Caller } from '../users/model.ts';
 import { type AccessTokens, type Claims, refused } from './access-token.ts';
 import type { AuthQueries, Standing } from './queries.ts';
@@ -18,7 +19,7 @@ const IN_FLIGHT = 2;
 
 const SCHEME = /^Bearer +(\S+)$/i;
 
-type Known = { askedAt: number; answer: Promise<Caller> };
+type Known = { askedAt: number; caller: Caller };
 type Question = { claims: Claims; answer: PromiseWithResolvers<Caller> };
 
 export type Identity = ReturnType<typeof createIdentity>;
@@ -57,8 +58,9 @@ export function createIdentity({ queries, tokens, clock = () => performance.now(
         const remembered = asking.get(sessionId) === question;
         if (remembered) asking.delete(sessionId);
         try {
-          question.answer.resolve(callerOf(standings.get(sessionId)!, userId));
-          if (remembered) sessions.set(sessionId, { askedAt, answer: question.answer.promise });
+          const caller = callerOf(standings.get(sessionId)!, userId);
+          question.answer.resolve(caller);
+          if (remembered) sessions.set(sessionId, { askedAt, caller });
         } catch (error) {
           // A refusal is not remembered: an account that is enabled again must not stay disabled for a second.
           question.answer.reject(error);
@@ -88,28 +90,21 @@ export function createIdentity({ queries, tokens, clock = () => performance.now(
     return question.answer.promise;
   }
 
-  /** Without a single await when the session was asked about within the last second: most requests come this way. */
-  function current(claims: Claims): Promise<Caller> {
+  /** Without waiting when the session was asked about within the last second: most requests come this way. */
+  function current(claims: Claims): Soon<Caller> {
     const known = sessions.get(claims.sessionId);
     const age = known ? clock() - known.askedAt : FRESH_MS;
     if (age >= FRESH_MS) return ask(claims);
     if (age >= RENEW_MS) void ask(claims);
-    return known!.answer;
+    return known!.caller;
   }
 
   return {
     /**
      * The caller behind an Authorization header, at most a second old.
-     * Rejects with unauthenticated, token_expired, session_revoked, account_disabled; unavailable without Postgres.
+     * Throws or rejects with unauthenticated, token_expired, session_revoked, account_disabled; unavailable without Postgres.
      */
-    identify(authorization: string | null): Promise<Caller> {
-      try {
-        const claims = tokens.read(bearer(authorization));
-        return claims instanceof Promise ? claims.then(current) : current(claims);
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    },
+    identify: (authorization: string | null): Soon<Caller> => after(tokens.read(bearer(authorization)), current),
     current,
     /** The next request of these sessions asks Postgres; also the one whose question is on its way just now. */
     forget(sessionIds: readonly string[]): void {

@@ -40,6 +40,9 @@ export function answerHeaders(request: Request, config: Pick<Config, 'origins'>)
   return headers;
 }
 
+/** What every answer says, whoever asks. */
+export const PLAIN_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+
 export function baseHeaders(requestId: string): Record<string, string> {
-  return { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-request-id': requestId };
+  return { ...PLAIN_HEADERS, 'x-request-id': requestId };
 }

@@ -6,6 +6,7 @@ import type { Config, RateName } from '../config.ts';
 import { AppError } from '../errors.ts';
 import { createRecent } from './recent.ts';
 import { type SharedScripts, createShared } from './shared-script.ts';
+import { type Soon, after } from './soon.ts';
 
 /**
  * The bucket as one number (GCRA): the time at which it would be full again. A request moves it by seconds/requests and is
@@ -28,9 +29,9 @@ const BUCKETS = 20_000;
 export type RateLimiter = {
   /**
    * Counts one request of `key` (a user's id or an address) and adds `ratelimit-policy` and `ratelimit` to `headers`.
-   * Throws rate_limited with retryAfterMs. Returns at once when rates are switched off.
+   * Throws or rejects with rate_limited and its retryAfterMs. Waits only for Redis: counting in this process is done at once.
    */
-  take: (rate: RateName, key: string, headers?: Record<string, string>) => Promise<void>;
+  take: (rate: RateName, key: string, headers?: Record<string, string>) => Soon<void>;
 };
 
 export type RateLimiterOptions = {
@@ -67,17 +68,18 @@ export function createRateLimiter({ config, redis, clock = () => performance.now
   }
 
   return {
-    async take(rate, key, headers) {
+    take(rate, key, headers) {
       if (!config.rateLimits) return;
       const bucket = buckets[rate];
-      const together = await shared?.run(TAKE, `rate:${rate}:${key}`, [bucket.step, bucket.window]);
-      const left = typeof together === 'number' ? together : takeHere(bucket, key);
-      if (headers) {
-        headers['ratelimit-policy'] = bucket.policy;
-        // `t` is the window: refilled evenly, the bucket is full again within it, whatever was taken.
-        headers['ratelimit'] = `"${rate}";r=${Math.max(0, left)};t=${bucket.seconds}`;
-      }
-      if (left < 0) throw new AppError('rate_limited', `Too many requests of the class ${rate}.`, { retryAfterMs: -left });
+      return after(shared?.run(TAKE, `rate:${rate}:${key}`, [bucket.step, bucket.window]), (together) => {
+        const left = typeof together === 'number' ? together : takeHere(bucket, key);
+        if (headers) {
+          headers['ratelimit-policy'] = bucket.policy;
+          // `t` is the window: refilled evenly, the bucket is full again within it, whatever was taken.
+          headers['ratelimit'] = `"${rate}";r=${Math.max(0, left)};t=${bucket.seconds}`;
+        }
+        if (left < 0) throw new AppError('rate_limited', `Too many requests of the class ${rate}.`, { retryAfterMs: -left });
+      });
     },
   };
 }

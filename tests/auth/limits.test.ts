@@ -1,6 +1,7 @@
 /** Rates and the throttle of sign-in: alone, through Redis on two nodes together, and while Redis is away. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readConfig } from '../../src/config.ts';
+import type { AppError } from '../../src/errors.ts';
 import { createRateLimiter } from '../../src/lib/rate-limit.ts';
 import { createThrottle } from '../../src/auth/throttle.ts';
 import { openRedis } from '../../src/redis.ts';
@@ -9,11 +10,15 @@ import { type OwnRedis, ownRedis } from '../support/redis.ts';
 import { until } from '../support/wait.ts';
 
 const config = (env: Record<string, string>) => readConfig({ NODE_ENV: 'test', ...env });
-const code = (work: Promise<unknown>) =>
-  work.then(
-    () => 'ok',
-    (error: { code: string }) => error.code,
-  );
+/** What a limiter says: it may throw at once, or later. */
+const code = async (take: () => unknown): Promise<string> => {
+  try {
+    await take();
+    return 'ok';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+};
 
 let redis: OwnRedis;
 beforeAll(async () => {
@@ -26,11 +31,13 @@ test('a bucket lets its requests through at once and is refilled evenly', async 
   const limiter = createRateLimiter({ config: config({ RATE_SEND: '4/2' }), clock: () => now });
   const take = async () => {
     const headers: Record<string, string> = {};
-    const error = await limiter.take('send', 'ann', headers).then(
-      () => undefined,
-      (thrown) => thrown,
-    );
-    return { r: Number(/r=(\d+)/.exec(headers['ratelimit']!)![1]), wait: error?.retryAfterMs, headers };
+    let wait: number | undefined;
+    try {
+      await limiter.take('send', 'ann', headers);
+    } catch (error) {
+      wait = (error as AppError).retryAfterMs;
+    }
+    return { r: Number(/r=(\d+)/.exec(headers['ratelimit']!)![1]), wait, headers };
   };
   expect((await take()).headers).toEqual({ 'ratelimit-policy': '"send";q=4;w=2', ratelimit: '"send";r=3;t=2' });
   expect([await take(), await take(), await take()].map(({ r, wait }) => [r, wait])).toEqual([
@@ -46,8 +53,8 @@ test('a bucket lets its requests through at once and is refilled evenly', async 
   expect((await take()).wait).toBe(500);
   now += 60_000;
   expect((await take()).r).toBe(3);
-  expect(await code(limiter.take('send', 'bob'))).toBe('ok');
-  expect(await code(limiter.take('write', 'ann'))).toBe('ok');
+  expect(await code(() => limiter.take('send', 'bob'))).toBe('ok');
+  expect(await code(() => limiter.take('write', 'ann'))).toBe('ok');
 });
 
 test('switched off, nothing is counted and nothing is told', async () => {
@@ -64,15 +71,15 @@ test('two nodes count together in Redis, go on alone without it, and together ag
   expect(await first.waitUntilReady(5_000)).toBe(true);
   expect(await second.waitUntilReady(5_000)).toBe(true);
   const nodes = [createRateLimiter({ config: rates, redis: first }), createRateLimiter({ config: rates, redis: second })];
-  const outcomes = await Promise.all(Array.from({ length: 20 }, (_, n) => code(nodes[n % 2]!.take('send', 'ann'))));
+  const outcomes = await Promise.all(Array.from({ length: 20 }, (_, n) => code(() => nodes[n % 2]!.take('send', 'ann'))));
   expect(outcomes.filter((outcome) => outcome === 'ok')).toHaveLength(6);
 
   redis.freeze();
   try {
-    await Promise.all(nodes.map((node) => code(node.take('write', 'warm'))));
+    await Promise.all(nodes.map((node) => code(() => node.take('write', 'warm'))));
     const from = performance.now();
     const alone = [];
-    for (let n = 0; n < 3; n++) for (const node of nodes) alone.push(await code(node.take('write', 'ann')));
+    for (let n = 0; n < 3; n++) for (const node of nodes) alone.push(await code(() => node.take('write', 'ann')));
     expect(performance.now() - from).toBeLessThan(100);
     expect(alone).toEqual(['ok', 'ok', 'ok', 'ok', 'rate_limited', 'rate_limited']);
   } finally {
@@ -83,7 +90,7 @@ test('two nodes count together in Redis, go on alone without it, and together ag
     async () => {
       const key = crypto.randomUUID();
       const counted = [];
-      for (let n = 0; n < 8; n++) counted.push(await code(nodes[n % 2]!.take('read', key)));
+      for (let n = 0; n < 8; n++) counted.push(await code(() => nodes[n % 2]!.take('read', key)));
       return counted.filter((outcome) => outcome === 'ok').length === 6;
     },
     10_000,

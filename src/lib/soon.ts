@@ -1,0 +1,9 @@
+/**
+ * Values that may be there already. An `await` costs a promise and a turn of the queue even when there is nothing to wait for:
+ * over all the steps of a request that was a tenth of what it cost (docs/performance.md). It never delays what is there.
+ */
+
+export type Soon<T> = T | Promise<T>;
+
+/** `next` of the value: at once when it is there, else when it comes. What either throws is thrown, or rejects. */
+export const after = <A, B>(value: Soon<A>, next: (value: A) => Soon<B>): Soon<B> => (value instanceof Promise ? value.then(next) : next(value));
