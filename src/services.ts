@@ -13,6 +13,7 @@ import { openDatabase } from './db/client.ts';
 import { openEmbedded } from './db/embedded.ts';
 import { isTransient, refusedData } from './db/failures.ts';
 import { migrate, pendingMigrations } from './db/migrate.ts';
+import { startStatistics } from './db/statistics.ts';
 import type { Live } from './events.ts';
 import type { Log } from './lib/log.ts';
 import { createRateLimiter } from './lib/rate-limit.ts';
@@ -55,6 +56,7 @@ export async function openServices(config: Config, log: Log) {
     const applied = await migrate(db);
     if (applied.length > 0) log.info({ applied }, 'migrated');
   }
+  opened.use(startStatistics({ db, log }));
   const redis = config.redisUrl === undefined ? null : opened.use(openRedis({ url: config.redisUrl, prefix: config.redisPrefix, log }));
   if (redis && !(await redis.waitUntilReady(REDIS_WAIT_MS))) log.warn('Redis does not answer; starting without it');
 

@@ -4,8 +4,9 @@
 -- Outcomes: stored · duplicate (the row as it is now) · conflict · stranger (no member; also: no such room) · forbidden
 -- (the other person of a direct conversation is gone) · invalid_reply · retry_alone (its twin in the batch was not stored).
 -- p_again: the same batch once more, because the connection was lost under it; what it wrote then is `stored` now as well.
--- Scans and merge joins are off because a plan that was cached while the tables were empty is kept, at half the speed.
-create function append_messages(p_ids uuid[], p_rooms uuid[], p_senders uuid[], p_client_ids text[], p_contents text[], p_replies uuid[], p_ats timestamptz[], p_again boolean)
+-- Every lookup is fenced by `offset 0` and scans are off: the plan of this statement is kept for long, also one that was made while the
+-- tables were small, when reading an index through looks as cheap as one entry of it (a send read 19,000 entries instead of 5).
+create or replace function append_messages(p_ids uuid[], p_rooms uuid[], p_senders uuid[], p_client_ids text[], p_contents text[], p_replies uuid[], p_ats timestamptz[], p_again boolean)
 returns table (ord int, outcome text, id uuid, seq bigint, epoch text, created_at timestamptz, updated_at timestamptz, edited_at timestamptz,
   deleted_at timestamptz, content text, username text, first_name text, last_name text, member_count int)
 language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
@@ -22,15 +23,18 @@ begin
       as i(id, room_id, sender_id, client_id, content, reply_to, at, ord)
   ), looked as materialized (
     select i.*, m.user_id is not null as is_member, r.kind = 'direct' and r.member_count < 2 as alone, r.epoch, r.member_count,
-      i.reply_to is not null and not exists (select from messages p where p.id = i.reply_to and p.room_id = i.room_id) as bad_reply,
-      d.id as first_id, d.request_hash as first_hash, o.id as own_id,
+      i.reply_to is not null and p.id is null as bad_reply, d.id as first_id, d.request_hash as first_hash, o.id as own_id,
       row_number() over same as nth, first_value(i.hash) over same as twin_hash
     from input i
-    left join rooms r on r.id = i.room_id
-    left join memberships m on m.room_id = i.room_id and m.user_id = i.sender_id
-    left join messages d on d.room_id = i.room_id and d.sender_id = i.sender_id and d.client_message_id = i.client_id and d.client_message_id is not null
-      and (not p_again or d.id <> i.id)
-    left join messages o on p_again and o.id = i.id and o.room_id = i.room_id
+    left join lateral (select r.kind, r.member_count, r.epoch from rooms r where r.id = i.room_id offset 0) r on true
+    left join lateral (select m.user_id from memberships m where m.room_id = i.room_id and m.user_id = i.sender_id offset 0) m on true
+    left join lateral (
+      select d.id, d.request_hash from messages d
+      where d.room_id = i.room_id and d.sender_id = i.sender_id and d.client_message_id = i.client_id and d.client_message_id is not null
+        and (not p_again or d.id <> i.id) offset 0
+    ) d on true
+    left join lateral (select o.id from messages o where p_again and o.id = i.id and o.room_id = i.room_id offset 0) o on true
+    left join lateral (select p.id from messages p where p.id = i.reply_to and p.room_id = i.room_id offset 0) p on true
     window same as (partition by i.room_id, i.sender_id, coalesce(i.client_id, i.id::text) order by i.ord)
   ), judged as materialized (
     -- The rank among the room's new rows is known before they are written, so nothing has to be joined back to find a seq.
@@ -38,7 +42,8 @@ begin
     from (select l.*, l.is_member and not l.alone and not l.bad_reply and l.first_id is null and l.own_id is null and l.nth = 1 as fresh from looked l) j
   ), raised as (
     update rooms r set last_seq = r.last_seq + c.n, message_count = r.message_count + c.n, last_activity_at = greatest(r.last_activity_at, c.at)
-    from (select j.room_id, max(j.rank)::int as n, max(coalesce(j.at, v_now)) as at from judged j where j.fresh group by 1) c where r.id = c.room_id
+    from (select j.room_id, max(j.rank)::int as n, max(coalesce(j.at, v_now)) as at from judged j where j.fresh group by 1) c
+    where r.id = c.room_id and r.id = any(p_rooms)
     returning r.id, r.last_seq - c.n as base
   ), stored as (
     insert into messages (id, room_id, seq, sender_id, client_message_id, request_hash, content, reply_to, created_at, updated_at)
@@ -64,8 +69,10 @@ begin
     coalesce(d.created_at, j.seq_at), coalesce(d.updated_at, j.seq_at), d.edited_at, d.deleted_at, d.content,
     u.username, u.first_name, u.last_name, j.member_count
   from told j
-  left join users u on u.id = j.sender_id
+  left join lateral (select u.username, u.first_name, u.last_name from users u where u.id = j.sender_id offset 0) u on true
   left join raised r on r.id = j.room_id
-  left join messages d on d.id = coalesce(j.own_id, j.first_id)
+  left join lateral (
+    select d.id, d.seq, d.created_at, d.updated_at, d.edited_at, d.deleted_at, d.content from messages d where d.id = coalesce(j.own_id, j.first_id) offset 0
+  ) d on true
   order by j.ord;
 end $$;
