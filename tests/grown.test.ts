@@ -98,7 +98,7 @@ for (const [when, before] of Object.entries(befores)) {
       'a marker': () => messages.markRead(roomId, ann, sent),
       'where somebody stands': () => messages.standing(roomId, bob),
       'one room': () => rooms.one(roomId, ann),
-      'the rooms of somebody who is in few': () => rooms.ready(bob, 200),
+      'the rooms of somebody who is in few': () => rooms.ready([bob], 200),
       'a poll': () => realtime.poll([roomId], 0),
       'a session': () => auth.standings([{ sessionId: roomId, userId: ann } as never]),
     };
