@@ -32,6 +32,9 @@ export const users = pgTable(
     // Expression indexes: a plain unique index on a column that a batch of sends key-share locks can deadlock with it.
     uniqueIndex('users_username').on(sql`lower(${table.username}) COLLATE "C"`).where(sql`${table.deletedAt} is null`),
     uniqueIndex('users_email').on(sql`lower(${table.email})`).where(sql`${table.deletedAt} is null`),
+    // Beginnings of names, as ranges of code points.
+    index('users_first_name').on(sql`lower(${table.firstName}) COLLATE "C"`).where(sql`${table.deletedAt} is null`),
+    index('users_last_name').on(sql`lower(${table.lastName}) COLLATE "C"`).where(sql`${table.deletedAt} is null`),
     check('users_role', sql`${table.role} in ('user', 'admin')`),
   ],
 );
@@ -167,6 +170,7 @@ export const messages = pgTable(
     search: tsvector('search').generatedAlwaysAs(sql`parlour_tsvector(content)`),
   },
   (table) => [
+    // In the migration it also includes sender_id and deleted_at, which Drizzle can't say: what is unread is counted in it alone (docs/decisions/0063).
     uniqueIndex('messages_room_seq').on(table.roomId, table.seq),
     uniqueIndex('messages_client_id').on(table.roomId, table.senderId, table.clientMessageId).where(sql`${table.clientMessageId} is not null`),
     index('messages_created').on(table.createdAt, table.id),

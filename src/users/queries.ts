@@ -26,6 +26,11 @@ export type Directory = {
   after?: string;
 };
 
+/** As many people as are looked at one by one. */
+const FEW = 5_000;
+/** Behind every text that begins with something, put behind it. */
+const LAST = '\u{10ffff}';
+
 export type UserQueries = ReturnType<typeof createUserQueries>;
 
 export function createUserQueries(sql: Sql) {
@@ -61,23 +66,39 @@ export function createUserQueries(sql: Sql) {
       return rows[0];
     },
 
-    /** In the order of the lower-cased usernames' code points. */
+    /**
+     * In the order of the lower-cased usernames' code points. `query`: a beginning of the username, the first or the last name. When few have
+     * such a first or last name, those are found by their indexes; when many have, the list is walked, because then it meets them soon.
+     */
     list({ callerId, all, query, username, exclude, disabled, after }: Directory, limit: number): Promise<(UserRow & { place: string })[]> {
-      return sql<UserRow & { place: string }>`
-        select ${columns()}, lower(u.username) as place from users u
-        where u.deleted_at is null
+      const shown = () => sql`u.deleted_at is null
           ${all ? sql`` : sql`and u.disabled_at is null`}
           ${disabled === undefined ? sql`` : disabled ? sql`and u.disabled_at is not null` : sql`and u.disabled_at is null`}
           ${username === undefined ? sql`and u.id <> ${callerId}` : sql`and lower(u.username) collate "C" = lower(${username}) collate "C"`}
           ${exclude === undefined ? sql`` : sql`and u.id <> all(${exclude}::uuid[])`}
-          ${
-            query === undefined
-              ? sql``
-              : sql`and (starts_with(lower(u.username), lower(${query})) or starts_with(lower(u.first_name), lower(${query}))
-            or starts_with(lower(u.last_name), lower(${query})))`
-          }
-          ${after === undefined ? sql`` : sql`and lower(u.username) collate "C" > ${after}`}
-        order by lower(u.username) collate "C" limit ${limit}`;
+          ${after === undefined ? sql`` : sql`and lower(u.username) collate "C" > ${after}`}`;
+      const inOrder = () => sql`order by lower(u.username) collate "C" limit ${limit}::int`;
+      if (query === undefined)
+        return sql<UserRow & { place: string }>`select ${columns()}, lower(u.username) as place from users u where ${shown()} ${inOrder()}`;
+
+      // A range and not starts_with(), because of a parameter Postgres makes no range by itself.
+      const begins = (column: 'username' | 'first_name' | 'last_name') => {
+        const name = sql.unsafe(`lower(u.${column}) collate "C"`);
+        return sql`${name} >= lower(${query}) collate "C" and ${name} < (lower(${query}) || ${LAST}) collate "C"`;
+      };
+      return sql<UserRow & { place: string }>`
+        with first as materialized (select u.id from users u where u.deleted_at is null and ${begins('first_name')} limit ${FEW + 1}::int),
+        last as materialized (select u.id from users u where u.deleted_at is null and ${begins('last_name')} limit ${FEW + 1}::int),
+        size as materialized (select (select count(*) from first) <= ${FEW}::int and (select count(*) from last) <= ${FEW}::int as few)
+        select ${columns()}, lower(u.username) as place from (
+          select u.* from (
+            select id from first union select id from last
+            union select id from (select u.id from users u where ${shown()} and ${begins('username')} ${inOrder()}) named
+          ) f cross join lateral (select * from users where id = f.id offset 0) u where (select few from size) and ${shown()}
+          union all
+          (select u.* from users u where not (select few from size) and ${shown()}
+            and ((${begins('username')}) or (${begins('first_name')}) or (${begins('last_name')})) ${inOrder()})
+        ) u ${inOrder()}`;
     },
 
     /** Accounts that are not deleted. */
