@@ -38,7 +38,7 @@ export async function createAccessTokens({ secret, previous, seconds }: { secret
   const former = previous === undefined ? undefined : await keyOf(previous);
   const known = createRecent<string, Claims>(REMEMBERED);
 
-  async function verified(token: string): Promise<Claims> {
+  async function verified(token: string, remember: boolean): Promise<Claims> {
     if (token.length > LONGEST || !isCanonical(token)) throw refused();
     const key = former && kidOf(token) === former.kid ? former : current;
     // The plugin swallows the reason of a failure. So the clock is set to 1970, where no token of ours has expired, and `exp` is
@@ -56,7 +56,7 @@ export async function createAccessTokens({ secret, previous, seconds }: { secret
     if (typeof sub !== 'string' || !isUuid(sub) || typeof sid !== 'string' || !isUuid(sid) || typeof jti !== 'string') throw refused();
     if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw refused();
     const claims = { userId: sub.toLowerCase(), sessionId: sid.toLowerCase(), expiresAt: (exp as number) * 1_000 };
-    known.set(token, claims);
+    if (remember) known.set(token, claims);
     return claims;
   }
 
@@ -72,10 +72,13 @@ export async function createAccessTokens({ secret, previous, seconds }: { secret
       return current.sign({ sub: userId, sid: sessionId, jti: crypto.randomUUID(), exp: Math.floor(Date.now() / 1_000) + lifetime } as never);
     },
 
-    /** Its claims; without waiting when it was seen before. Throws unauthenticated, or token_expired for a genuine one past its time. */
-    read(token: string): Claims | Promise<Claims> {
+    /**
+     * Its claims; without waiting when it was seen before. Throws unauthenticated, or token_expired for a genuine one past its time.
+     * `remember` false: for who shows it once, such as a socket; half a KiB is kept for each that is remembered.
+     */
+    read(token: string, remember = true): Claims | Promise<Claims> {
       const claims = known.get(token);
-      return claims ? living(claims) : verified(token).then(living);
+      return claims ? living(claims) : verified(token, remember).then(living);
     },
   };
 }

@@ -217,7 +217,7 @@ export function createSessions({ sql, config, secret, previousSecret, tokens, pa
      * Throws unauthenticated, token_expired, session_revoked, account_disabled.
      */
     async prove(token: string): Promise<Proof> {
-      const claims: Claims = await tokens.read(token);
+      const claims: Claims = await tokens.read(token, false);
       const person = await personOf(claims);
       if (!person) throw revoked();
       return { caller: callerOf(person, claims.userId), user: userOf(person), expiresAt: claims.expiresAt };

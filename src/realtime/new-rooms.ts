@@ -22,12 +22,15 @@ export type NewRoomsPorts = { log: Log; roster: Roster; roomFor: (userId: string
 export function createNewRooms({ log, roster, roomFor }: NewRoomsPorts) {
   /** user and room → when it was told here, in order. */
   const told = new Map<string, number>();
-  /** What the `ready` of young sockets listed. */
-  const fresh = new Map<Connection, { rooms: string[]; at: number }>();
+  /** What the `ready` of young sockets listed, as marks: this is held for thousands at once after an outage. Two generations, so that none needs its age. */
+  let fresh = new Map<Connection, number | Float64Array>();
+  let aged = fresh;
+  let agedAt = performance.now();
   const keyOf = (userId: string, roomId: string) => `${userId} ${roomId}`;
 
   function knows(connection: Connection, roomId: string): boolean {
-    return fresh.get(connection)?.rooms.includes(roomId) ?? false;
+    const listed = fresh.get(connection) ?? aged.get(connection);
+    return listed !== undefined && (typeof listed === 'number' ? listed === markOf(roomId) : listed.includes(markOf(roomId)));
   }
 
   const waiting: (() => void)[] = [];
@@ -79,18 +82,34 @@ export function createNewRooms({ log, roster, roomFor }: NewRoomsPorts) {
     /** Somebody is out again: the next time he comes in it is news. */
     removed(userId: string, roomId: string): void {
       told.delete(keyOf(userId, roomId));
+      const mark = markOf(roomId);
       for (const connection of roster.of(userId)) {
-        const young = fresh.get(connection);
-        if (young) young.rooms = young.rooms.filter((known) => known !== roomId);
+        for (const generation of [fresh, aged]) {
+          const listed = generation.get(connection);
+          if (listed === mark) generation.delete(connection);
+          else if (listed instanceof Float64Array)
+            generation.set(
+              connection,
+              listed.filter((known) => known !== mark),
+            );
+        }
       }
     },
 
     /** What a socket's `ready` listed. */
     known(connection: Connection, rooms: readonly ReadyRoom[]): void {
-      fresh.set(connection, { rooms: rooms.map(({ roomId }) => roomId), at: performance.now() });
+      if (rooms.length === 1) fresh.set(connection, markOf(rooms[0]!.roomId));
+      else if (rooms.length > 1)
+        fresh.set(
+          connection,
+          Float64Array.from(rooms, ({ roomId }) => markOf(roomId)),
+        );
     },
 
-    forget: (connection: Connection): void => void fresh.delete(connection),
+    forget(connection: Connection): void {
+      fresh.delete(connection);
+      aged.delete(connection);
+    },
 
     sweep(): void {
       const now = performance.now();
@@ -98,10 +117,13 @@ export function createNewRooms({ log, roster, roomFor }: NewRoomsPorts) {
         if (now - at < REMEMBER_MS) break;
         told.delete(key);
       }
-      for (const [connection, { at }] of fresh) {
-        if (now - at < FRESH_MS) break;
-        fresh.delete(connection);
-      }
+      if (now - agedAt < FRESH_MS) return;
+      agedAt = now;
+      aged = fresh;
+      fresh = new Map();
     },
   };
 }
+
+/** The last 48 bits of the id, drawn at random for each room: a number takes no memory of its own. */
+const markOf = (roomId: string): number => Number.parseInt(roomId.slice(-12), 16);
