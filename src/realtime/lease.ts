@@ -69,9 +69,12 @@ export function createLease({ redis, bus, nodeId, graceMs, here, change }: Lease
       if (!renewed && own.length > 0) {
         for (let from = 0; from < own.length; from += AT_ONCE) await commands.sadd(keyOf(nodeId), ...own.slice(from, from + AT_ONCE));
         await commands.expire(keyOf(nodeId), LEASE_SECONDS);
+        // The lease had run out, in a node that was frozen or a Redis that was away: others may have seen that.
+        for (let from = 0; from < own.length; from += AT_ONCE) bus.send(NODE_TOPIC, `online ${own.slice(from, from + AT_ONCE).join(',')}`);
       }
       await commands.sadd(nodesKey, nodeId);
-      for (const node of await commands.smembers(nodesKey)) {
+      // Also those that are known here and are not in the list: whoever saw their lease run out first has taken them off it.
+      for (const node of new Set([...(await commands.smembers(nodesKey)), ...nodes.keys()])) {
         if (node === nodeId) continue;
         const people = new Set(await commands.smembers(keyOf(node)));
         if (people.size === 0) await commands.srem(nodesKey, node);
