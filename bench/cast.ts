@@ -29,13 +29,11 @@ export async function castOf(house: House): Promise<Cast> {
   const kinds = searchKinds(dataset, await readTexts(new URL('corpus/sample.tsv.gz', import.meta.url).pathname));
   cast.dataset = {
     heads: Object.fromEntries(heads.map(({ id, seq }) => [id, Number(seq)])),
-    // Kinds in turn, so that a short run meets all of them; what is known to be slow is measured by growth.ts, alone.
+    // Kinds in turn, so that a short run meets all of them.
     queries: interleaved(
-      kinds
-        .filter(({ alone }) => !alone)
-        .map(({ name, who, queries }) =>
-          queries.map((query) => ({ kind: name, query: new URLSearchParams({ ...query, limit: '25' }).toString(), who: who === 'everywhere' ? 0 : 1 })),
-        ),
+      kinds.map(({ name, who, queries }) =>
+        queries.map((query) => ({ kind: name, query: new URLSearchParams({ ...query, limit: '25' }).toString(), who: who === 'everywhere' ? 0 : 1 })),
+      ),
     ),
   };
   return cast;
@@ -54,7 +52,9 @@ export async function castOn(url: string, users: number, rooms: number): Promise
     const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
     const response = await fetch(`${url}/api/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
     if (!response.ok)
-      throw new Error(`${path} was answered with ${response.status}: ${(await response.text()).slice(0, 300)}. Is it started with RATE_LIMITS=false?`);
+      throw new Error(
+        `${path} was answered with ${response.status}: ${(await response.text()).slice(0, 300)}. Is it started with RATE_LIMITS=false WS_PER_USER=1000?`,
+      );
     return (await response.json()) as T;
   }
   const people: Person[] = [];

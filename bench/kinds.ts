@@ -11,8 +11,6 @@ export type SearchKind = {
   who: 'everywhere' | 'somewhere';
   /** Parameters of GET /messages, without sort, limit and cursor. */
   queries: Record<string, string>[];
-  /** Known to be slow (docs/search.md): not mixed with the others. */
-  alone?: boolean;
 };
 
 const TEXTS = 8;
@@ -55,7 +53,8 @@ export function searchKinds(dataset: Dataset, texts: readonly string[]): SearchK
     kind('one letter', searched(['a', 's', 't', 'x', 'z'])),
     kind('phrase', searched(phrases)),
     kind('phrase of common words', searched(['"to be"', '"in the"', '"how do i"', '"is there a way to"'])),
-    { ...kind('phrase that hardly occurs, of common words', searched(['"the the"', '"you to you"'])), alone: true },
+    kind('phrase that hardly occurs, of common words', searched(['"the the"', '"you to you"', '"that the that"', '"ubuntu the"', '"i there"'])),
+    kind('words being typed', searched(['how do i', 'can you t', 'what is the', 'is there a w', 'install ubuntu o'])),
     kind('exclusion', searched(tenth.map((word, at) => `${word} -${tenth[(at + 1) % tenth.length]}`))),
     kind('or', searched(medium.map((word, at) => `${word} or ${rare[at % rare.length]}`))),
     kind('two common words', searched(tenth.map((word, at) => `${word} ${tenth[(at + 3) % tenth.length]}`))),

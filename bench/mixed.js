@@ -15,6 +15,8 @@ const rate = number('RATE', 100);
 const reads = rate * 2;
 const searches = Math.max(1, rate / 10);
 const sockets = number('SOCKETS', 200);
+/** In so many rooms. */
+const among = Math.min(rooms.length, number('ROOMS', rooms.length));
 const USERS = 4;
 const BEFORE = 4;
 const readMs = new Trend('read_ms', true);
@@ -41,13 +43,13 @@ export const options = Object.assign(
 export function hear() {
   const until = Number(exec.scenario.startTime) + (BEFORE + duration) * 1000 + 500;
   for (let at = exec.scenario.iterationInTest; at < sockets; at += USERS) {
-    setTimeout(() => listen(at, rooms.at(at), until), (at / sockets) * (BEFORE - 2) * 1000);
+    setTimeout(() => listen(at, rooms.at(at % among), until), (at / sockets) * (BEFORE - 2) * 1000);
   }
 }
 
 export function say() {
   const n = turn();
-  speak(rooms.at(n), intended(rate, n));
+  speak(rooms.at(n % among), intended(rate, n));
 }
 
 function get(path, n, due, trend) {
@@ -58,7 +60,8 @@ function get(path, n, due, trend) {
 
 export function read() {
   const n = turn();
-  const paths = ['/rooms?limit=25', `/rooms/${rooms.at(n)}/members?limit=25`, `/rooms/${rooms.at(n)}/messages?limit=50`];
+  const room = `/rooms/${rooms.at(n % among)}`;
+  const paths = ['/rooms?limit=25', `${room}/members?limit=25`, `${room}/messages?limit=50`];
   get(paths[Math.min(2, n % 4)], n, intended(reads, n), readMs);
 }
 

@@ -4,7 +4,7 @@ import { load, SCRIPTS } from './load.ts';
 
 const USAGE = `bun run bench                            all k6 scripts, short
 bun run bench send --rate 5000 --duration 30s   one or several of: ${SCRIPTS.map(({ name }) => name).join(' ')}
-bun run bench … --url https://…          against a server elsewhere (start it with RATE_LIMITS=false)
+bun run bench … --url https://…          against a server elsewhere (start it with RATE_LIMITS=false WS_PER_USER=1000)
 bun run bench ratio [R1 R4 …] [--pairs 5] [--ms 3000]   ours over the raw limit, in the same run
 bun run bench peers                      socket.io, ws, bare Bun and Parlour on the same work
 bun run bench scaling                    plots over rooms, subscribers and rates

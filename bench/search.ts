@@ -10,8 +10,6 @@ const LIMIT = 25;
 /** Of each kind so many texts are asked for their hundredth page: getting there is a long walk. */
 const WALKED = 2;
 const RATE = 50;
-const ALONE_RATE = 2;
-const ALONE_SAMPLES = 10;
 
 type Variant = { kind: SearchKind; sort: 'newest' | 'relevance'; page: 1 | 100; paths: string[]; found: number; failed: number; taken: number[] };
 
@@ -61,8 +59,7 @@ export async function measureSearch(
 
   const draw = drawsFrom(11);
   const jobs: (() => Promise<void>)[] = [];
-  // What is known to be beyond the aim is measured by itself, or it would be the others' latency.
-  const order = Array.from({ length: samples }, () => variants.filter((variant) => !variant.kind.alone)).flat();
+  const order = Array.from({ length: samples }, () => variants).flat();
   for (let at = order.length - 1; at > 0; at--) {
     const other = draw.below(at + 1);
     [order[at], order[other]] = [order[other]!, order[at]!];
@@ -75,11 +72,5 @@ export async function measureSearch(
   }
   const taken = await paced(jobs, RATE);
   for (const [at, variant] of order.entries()) variant.taken.push(taken[at]!);
-  for (const variant of variants.filter((each) => each.kind.alone)) {
-    const job = async () => {
-      if ((await get(draw.of(variant.paths), variant.kind.who)) === undefined) variant.failed++;
-    };
-    variant.taken.push(...(await paced(Array<typeof job>(ALONE_SAMPLES).fill(job), ALONE_RATE)));
-  }
   return variants.map(({ kind, sort, page, found, failed, taken: times }) => ({ kind: kind.name, sort, page, found, failed, spread: spreadOf(times) }));
 }

@@ -8,7 +8,7 @@ const PATIENCE_SECONDS = 0.1;
 
 /** A scenario that begins `rate` iterations a second for `duration` seconds. */
 export function steady(execName, rate, duration, { startTime = 0, most = 400, tags } = {}) {
-  const users = Math.min(most, Math.max(10, Math.ceil(rate * PATIENCE_SECONDS)));
+  const users = Math.min(most, Math.max(50, Math.ceil(rate * PATIENCE_SECONDS)));
   return Object.assign(
     {
       executor: 'constant-arrival-rate',
