@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Cast, castOf, castOn, writeCast } from './cast.ts';
-import { findK6, k6Version, runK6, type Summary } from './k6.ts';
+import { findK6, k6Version, runK6 } from './k6.ts';
 import { type House, loss, type Open, openHouse } from './parlour.ts';
 import { residentBytes } from './processes.ts';
 import { keep } from './results.ts';
+import { type Memory, memoryOf, SAMPLE_MS, type Script, SCRIPTS, value } from './scripts.ts';
 import { settingOf } from './setting.ts';
 import { postmasterOf, type Shares, watchShares } from './shares.ts';
 import { figure } from './statistics.ts';
@@ -14,129 +15,9 @@ import { table } from './table.ts';
 
 export type LoadOptions = { rate?: string; duration?: string; sockets?: string; messages?: string; url?: string };
 
-type Script = {
-  name: string;
-  /** What is measured and its place in the summary. */
-  figures: [title: string, metric: string, value: string][];
-  dataset?: boolean;
-  env?: Record<string, string>;
-  /** Verdicts that no threshold can express; undefined: met. */
-  judge?: (summary: Summary, memory: readonly number[]) => string | undefined;
-};
-
-/** `per_second`: the count over the whole run, its opening included. */
-function value(summary: Summary, metric: string, key: string): number {
-  const values = summary.metrics[metric]?.values;
-  if (key === 'per_second') return (values?.count ?? 0) / ((summary.state?.testRunDurationMs ?? Number.NaN) / 1_000);
-  return values?.[key] ?? Number.NaN;
-}
-const MIB = 1_048_576;
-const SAMPLE_MS = 5_000;
-/** Growth of memory that is allowed, and the time it is for. */
-const GROWTH_MIB = 5;
-const GROWTH_MINUTES = 10;
-
-export const SCRIPTS: Script[] = [
-  { name: 'smoke', figures: [['requests', 'http_reqs', 'count']] },
-  {
-    name: 'send',
-    figures: [
-      ['acknowledged/s', 'send_ms', 'per_second'],
-      ['p99', 'send_ms', 'p(99)'],
-    ],
-  },
-  {
-    name: 'fanout',
-    figures: [
-      ['deliveries/s', 'delivered', 'per_second'],
-      ['p99 in the hall', 'delivery_hall_ms', 'p(99)'],
-      ['p99 in the rooms', 'delivery_rooms_ms', 'p(99)'],
-    ],
-  },
-  {
-    name: 'history',
-    dataset: true,
-    figures: [
-      ['pages/s', 'iterations', 'per_second'],
-      ['p99 newest', 'history_newest_ms', 'p(99)'],
-      ['p99 deep', 'history_deep_ms', 'p(99)'],
-    ],
-  },
-  {
-    name: 'search',
-    dataset: true,
-    figures: [
-      ['searches/s', 'iterations', 'per_second'],
-      ['p95', 'search_ms', 'p(95)'],
-    ],
-  },
-  {
-    name: 'login',
-    figures: [
-      ['p99 quiet', 'send_ms{phase:quiet}', 'p(99)'],
-      ['p99 storm', 'send_ms{phase:storm}', 'p(99)'],
-    ],
-    judge(summary) {
-      const [quiet, storm] = [value(summary, 'send_ms{phase:quiet}', 'p(99)'), value(summary, 'send_ms{phase:storm}', 'p(99)')];
-      return storm <= 2 * quiet ? undefined : `the chat's p99 went from ${figure(quiet)} to ${figure(storm)} ms, more than double`;
-    },
-  },
-  {
-    name: 'reconnect',
-    figures: [
-      ['resumed', 'resumed', 'count'],
-      ['slowest', 'whole_ms', 'max'],
-    ],
-  },
-  {
-    name: 'mixed',
-    figures: [
-      ['deliveries/s', 'delivered', 'per_second'],
-      ['p99', 'delivery_ms', 'p(99)'],
-    ],
-  },
-  {
-    name: 'soak',
-    // Of each room the server keeps the last thousand events: in twenty rooms those are there within minutes, and then nothing may grow.
-    env: { ROOMS: '20' },
-    figures: [
-      ['deliveries/s', 'delivered', 'per_second'],
-      ['p99', 'delivery_ms', 'p(99)'],
-    ],
-    judge(_summary, memory) {
-      const slope = slopePerMinute(memory) * GROWTH_MINUTES;
-      // The first minutes fill caches and rings, which are bounded.
-      if (memory.length < (GROWTH_MINUTES * 60_000) / SAMPLE_MS) return undefined;
-      return slope < GROWTH_MIB * MIB ? undefined : `memory grows by ${figure(slope / MIB)} MiB in ${GROWTH_MINUTES} minutes`;
-    },
-  },
-];
-
-/** Least squares over the second half of the samples, in bytes a minute. */
-function slopePerMinute(memory: readonly number[]): number {
-  const late = memory.slice(memory.length >> 1);
-  const middle = (late.length - 1) / 2;
-  const mean = late.reduce((sum, one) => sum + one, 0) / Math.max(1, late.length);
-  let over = 0;
-  let under = 0;
-  late.forEach((one, at) => {
-    over += (at - middle) * (one - mean);
-    under += (at - middle) ** 2;
-  });
-  return under === 0 ? 0 : (over / under) * (60_000 / SAMPLE_MS);
-}
-
-function memoryOf(samples: readonly number[]): Memory | undefined {
-  if (samples.length < 2) return undefined;
-  const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
-  return { first: mib(samples[0]!), last: mib(samples.at(-1)!), perTenMinutes: mib(slopePerMinute(samples) * GROWTH_MINUTES) };
-}
-
 const LOSSES = ['messages_lost', 'messages_doubled', 'messages_swapped'];
 
-type Verdict = { script: string; figures: Record<string, number>; problems: string[]; cores?: Shares; memory?: Memory };
-/** Of the server, in MiB. */
-type Memory = { first: number; last: number; perTenMinutes: number };
+export type Verdict = { script: string; figures: Record<string, number>; problems: string[]; cores?: Shares; memory?: Memory };
 
 /** Runs the named scripts one after the other. Returns whether all budgets were met and nothing was lost. */
 export async function load(names: readonly string[], options: LoadOptions): Promise<boolean> {
@@ -163,9 +44,15 @@ export async function load(names: readonly string[], options: LoadOptions): Prom
       cast = await castOf(house);
     }
     writeCast(castFile, cast);
-    for (const script of group) verdicts.push(await one(k6, script, options, castFile, options.url ?? open!.url, house, open));
+    for (const script of group) {
+      const verdict = await one(k6, script, options, castFile, options.url ?? open!.url, house, open);
+      verdicts.push(verdict);
+      // At once, so that a run that is broken off leaves what it had. Figures of other people's machines are theirs.
+      if (!options.url) keep(script.name, { setting: settingOf(versions), options, ...verdict });
+    }
   }
-  tell(verdicts, versions, options);
+  tell(verdicts);
+  if (!options.url) console.error(`kept: ${names.map((name) => `bench/results/${name}.json`).join(' ')}`);
   return verdicts.every(({ problems }) => problems.length === 0);
 }
 
@@ -219,20 +106,22 @@ async function one(
 }
 
 /** The table at the end. A script that lost something shows the loss in place of its figures. */
-function tell(verdicts: readonly Verdict[], versions: Record<string, string>, options: LoadOptions): void {
-  const rows = verdicts.map(({ script, figures, problems, cores }) => {
-    const lost = problems.find((problem) => /^messages |not stored|another order|holes/.test(problem));
-    const shown = lost
-      ? lost
-      : Object.entries(figures)
-          .map(([title, one]) => `${title} ${figure(one)}`)
-          .join(' · ');
-    const divided = Object.entries(cores ?? {}).map(([name, share]) => `${name} ${share.toFixed(2)}`);
-    return [script, shown, divided.join(' · ') || '–', problems.length === 0 ? 'met' : problems.join('; ')];
+function tell(verdicts: readonly Verdict[]): void {
+  const rows = verdicts.map((verdict) => {
+    const divided = Object.entries(verdict.cores ?? {}).map(([name, share]) => `${name} ${share.toFixed(2)}`);
+    return [verdict.script, shownOf(verdict), divided.join(' · ') || '–', verdict.problems.length === 0 ? 'met' : verdict.problems.join('; ')];
   });
   console.log(`\n${table(['script', 'figures (times in ms)', 'cores in use', 'budget'], rows)}`);
-  if (options.url) return;
-  for (const verdict of verdicts) console.error(`kept: ${keep(verdict.script, { setting: settingOf(versions), options, ...verdict })}`);
+}
+
+/** The figures, or the loss in their place. */
+export function shownOf({ figures, problems, memory }: Verdict): string {
+  const lost = problems.find((problem) => /^messages |not stored|another order|holes/.test(problem));
+  if (lost) return lost;
+  const shown = Object.entries(figures).map(([title, one]) => `${title} ${figure(one)}`);
+  // A slope of a few minutes says nothing.
+  if (memory && memory.samples.length > 20) shown.push(`memory ${memory.first} → ${memory.last} MiB, ${figure(memory.perTenMinutes)} MiB in 10 min`);
+  return shown.join(' · ');
 }
 
 export function secondsOf(text: string): number {

@@ -1,6 +1,7 @@
 /** `bun run bench …`: one command for every measurement. It only reads what was asked for; each kind is a file of its own. */
 import { parseArgs } from 'node:util';
-import { load, SCRIPTS } from './load.ts';
+import { load } from './load.ts';
+import { SCRIPTS } from './scripts.ts';
 
 const USAGE = `bun run bench                            all k6 scripts, short
 bun run bench send --rate 5000 --duration 30s   one or several of: ${SCRIPTS.map(({ name }) => name).join(' ')}

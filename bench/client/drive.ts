@@ -3,7 +3,9 @@ import { httpRun } from './http.ts';
 import type { GetJob, Job, Outcome } from './jobs.ts';
 import { meter } from './meter.ts';
 import { restSends, socketSends } from './sends.ts';
-import { echo, fanout, idle } from './sockets.ts';
+import { duel, fanout } from './fanout.ts';
+import { delivery } from './delivery.ts';
+import { echo, idle } from './sockets.ts';
 import { storm } from './storm.ts';
 
 async function get({ where, connections, ms, requests }: GetJob): Promise<Outcome> {
@@ -38,6 +40,10 @@ function carryOut(job: Job): Promise<Outcome> {
       return echo(job);
     case 'fanout':
       return fanout(job);
+    case 'duel':
+      return duel(job);
+    case 'delivery':
+      return delivery(job);
     case 'idle':
       return idle(job);
     case 'storm':
@@ -46,7 +52,7 @@ function carryOut(job: Job): Promise<Outcome> {
 }
 
 const job = JSON.parse(await Bun.file(process.argv[2]!).text()) as Job;
-meter.of(Number(process.argv[3] ?? 0));
+meter.of((process.argv[3] ?? '').split(',').map(Number));
 const outcome = await carryOut(job);
-console.log(JSON.stringify({ ...outcome, cpuSeconds: meter.used }));
+console.log(JSON.stringify({ ...outcome, cpuSeconds: meter.used, cpuMost: meter.most }));
 process.exit(0);

@@ -10,18 +10,22 @@ const DRIVE = join(import.meta.dir, 'drive.ts');
 /** Opening, closing and slack around a job's own time. */
 const AROUND_MS = 60_000;
 
-/** With the server's pid: how much of one core it was busy, and its processor time per thing done, in microseconds. */
-export type Driven = Outcome & { busy: number; cpuMicros: number };
+/** With the server's pids: how much of one core it was busy, its processor time per thing done, and that of its busiest process, in microseconds. */
+export type Driven = Outcome & { busy: number; cpuMicros: number; busiestMicros: number };
 
 /** Runs a job in a process of its own. Throws when the driver fails; a loss is in the outcome. */
-export async function drive(job: Job, { pid = 0, share = 'driver' }: { pid?: number; share?: Share } = {}): Promise<Driven> {
+export async function drive(
+  job: Job,
+  { pid = 0, pids = [pid], share = 'driver' }: { pid?: number; pids?: readonly number[]; share?: Share } = {},
+): Promise<Driven> {
   const folder = mkdtempSync(join(tmpdir(), 'parlour-job-'));
   const file = join(folder, 'job.json');
   writeFileSync(file, JSON.stringify(job));
   try {
-    const out = await run([...on(share), process.execPath, DRIVE, file, String(pid)], { limitMs: ('ms' in job ? job.ms : 0) + AROUND_MS });
-    const { cpuSeconds: used, ...outcome } = JSON.parse(out.trim().split('\n').at(-1)!) as Outcome & { cpuSeconds: number };
-    return { ...outcome, busy: outcome.seconds > 0 ? used / outcome.seconds : 0, cpuMicros: outcome.done > 0 ? (used / outcome.done) * 1e6 : 0 };
+    const out = await run([...on(share), process.execPath, DRIVE, file, pids.join()], { limitMs: ('ms' in job ? job.ms : 0) + AROUND_MS });
+    const { cpuSeconds: used, cpuMost: most, ...outcome } = JSON.parse(out.trim().split('\n').at(-1)!) as Outcome & { cpuSeconds: number; cpuMost: number };
+    const micros = (seconds: number): number => (outcome.done > 0 ? (seconds / outcome.done) * 1e6 : 0);
+    return { ...outcome, busy: outcome.seconds > 0 ? used / outcome.seconds : 0, cpuMicros: micros(used), busiestMicros: micros(most) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -48,7 +48,24 @@ export type IdleJob = { job: 'idle'; where: Where; path: string; dialect?: Diale
 /** All sockets are lost at once, `missed` messages are said in each room, all come back at once and resume. */
 export type StormJob = { job: 'storm'; where: Where; tokens: string[]; rooms: string[]; sockets: number; missed: number; runName: string };
 
-export type Job = GetJob | SendsJob | SocketSendsJob | EchoJob | FanoutJob | IdleJob | StormJob;
+/** Two servers that do the same, in turns of `ms`. */
+export type DuelJob = { job: 'duel'; ours: FanoutJob & { pid: number }; limit: FanoutJob & { pid: number }; ms: number; turns: number };
+/** `rate` durable sends a second over sockets on `where`, each heard by another client on `other`; room n has sender n and receiver n. */
+export type DeliveryJob = {
+  job: 'delivery';
+  where: Where;
+  other: Where;
+  tokens: string[];
+  rooms: string[];
+  texts: string[];
+  rate: number;
+  ms: number;
+  runName: string;
+};
+
+export type Job = GetJob | SendsJob | SocketSendsJob | EchoJob | FanoutJob | DuelJob | DeliveryJob | IdleJob | StormJob;
+
+export type Turn = { value: number; cpuMicros: number };
 
 export type Outcome = {
   /** Per second. */
@@ -61,4 +78,6 @@ export type Outcome = {
   /** What went wrong; then the figures are not to be believed. */
   loss?: string;
   note?: string;
+  /** Of a duel: ours and the limit, turn by turn. */
+  sides?: [Turn[], Turn[]];
 };

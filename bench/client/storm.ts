@@ -3,6 +3,7 @@
  * resume. Receivers check that they get exactly what they missed, in order; a time counts from the moment at which all begin to come back.
  */
 import { quantile } from '../statistics.ts';
+import { seqOf } from './crowd.ts';
 import type { Outcome, StormJob } from './jobs.ts';
 import { meter } from './meter.ts';
 import { type Lean, openLean } from './socket.ts';
@@ -17,15 +18,6 @@ const AWAY_MS = 1_000;
 const SPEAKING = 32;
 
 type Cursor = { roomId: string; seq: number; epoch: string };
-
-const SEQ = Buffer.from('"seq":');
-
-function seqOf(payload: Buffer): number {
-  let at = payload.indexOf(SEQ) + SEQ.length;
-  let value = 0;
-  for (let byte = payload[at]!; byte >= 0x30 && byte <= 0x39; byte = payload[++at]!) value = value * 10 + byte - 0x30;
-  return value;
-}
 
 export async function storm(job: StormJob): Promise<Outcome> {
   const { sockets: count, rooms, missed } = job;

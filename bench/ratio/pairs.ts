@@ -24,6 +24,8 @@ export type Comparison = {
   note?: string;
   /** A sample takes so long, on a server of its own, that so many pairs must do, and none ahead. */
   atMost?: number;
+  /** So many pairs whatever was asked for, because they are short. */
+  exactly?: number;
   ours: () => Promise<Sample>;
   limit: () => Promise<Sample>;
 };
@@ -57,7 +59,7 @@ export async function compare(what: Comparison, pairs: number): Promise<Ratio> {
   const ours: Sample[] = [];
   const limit: Sample[] = [];
   // One of each first, which isn't counted: caches, plans and compiled code.
-  for (let round = what.atMost ? 0 : -1; round < Math.min(pairs, what.atMost ?? pairs); round++) {
+  for (let round = what.atMost ? 0 : -1; round < (what.exactly ?? Math.min(pairs, what.atMost ?? pairs)); round++) {
     const [a, b] = [await what.ours(), await what.limit()];
     const loss = a.loss ?? (b.loss && `the limit: ${b.loss}`);
     if (loss) return { ...described(what), ours: 0, limit: 0, ratio: 0, spread: 0, pairs: [], met: false, loss };

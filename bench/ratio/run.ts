@@ -17,7 +17,7 @@ const SEARCHED = 100_000;
 /** The socket's own limit of unanswered commands. */
 const PIPELINED = 64;
 
-type Built = { rooms?: number; messages?: number; dataset?: number };
+type Built = { rooms?: number; users?: number; messages?: number; dataset?: number };
 
 export type Entry = [id: string, make: (stage: Stage) => Promise<Comparison>, built?: Built];
 
@@ -34,6 +34,7 @@ const ALL: Entry[] = [
   ['R7', r7, { messages: 2_000 }],
   ['R8', r8],
   ['R9', r9(IDLE_SOCKETS), { rooms: 1 }],
+  ['R9', r9(IDLE_SOCKETS), { rooms: 1, users: IDLE_SOCKETS }],
   ['R10', r10, { rooms: 1 }],
   ['R11', r11],
   ['R12', r12('all'), { dataset: SEARCHED }],

@@ -1,4 +1,9 @@
-/** R11: two worker processes beside one, both over Redis, on a fan-out that the processor limits. Needs redis-server on PATH. */
+/**
+ * R11: two worker processes beside one, both over Redis, on a fan-out that the processor limits. With driver, Postgres and Redis on
+ * the same two cores, deliveries per second say how the cores are shared, not what workers bring: so what is compared is how many
+ * deliveries the workers make before the busiest of them has used a second of its core. Needs redis-server on PATH.
+ */
+import { readFileSync } from 'node:fs';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -51,6 +56,11 @@ const reachable = (port: number): Promise<boolean> =>
     socket.on('error', () => done(false));
   });
 
+/** The processes that a process has started. */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+}
+
 export async function r11(stage: Stage): Promise<Comparison> {
   const redis = await startRedis();
   const { house, ms, tokens } = stage;
@@ -58,7 +68,9 @@ export async function r11(stage: Stage): Promise<Comparison> {
   const run = async (workers: number): Promise<Sample> => {
     const server: Open = await house.open({ env: { WORKERS: String(workers), REDIS_URL: redis.url, REDIS_PREFIX: `w${workers}:` } });
     try {
-      const { rate, loss } = await drive(
+      const pids = workers > 1 ? childrenOf(server.pid) : [server.pid];
+      if (pids.length !== workers) throw new Error(`${workers} workers were asked for, ${pids.length} were found`);
+      const { busiestMicros, loss } = await drive(
         {
           job: 'fanout',
           where: { host: server.host, port: server.port },
@@ -77,9 +89,9 @@ export async function r11(stage: Stage): Promise<Comparison> {
           inFlight: IN_FLIGHT,
           ms,
         },
-        { share: 'all' },
+        { share: 'all', pids },
       );
-      return { value: rate, loss };
+      return { value: 1e6 / busiestMicros, loss };
     } finally {
       await server.stop();
     }
@@ -88,10 +100,10 @@ export async function r11(stage: Stage): Promise<Comparison> {
   return {
     id: 'R11',
     title: 'two workers / one, CPU-bound fan-out',
-    unit: 'deliveries/s',
+    unit: 'deliveries per second of the busiest one’s core',
     aim: 1.6,
     better: 'more',
-    note: `durable sends to ${SUBSCRIBERS} subscribers, ${IN_FLIGHT} in flight; driver, Postgres and Redis on the same cores`,
+    note: `durable sends to ${SUBSCRIBERS} subscribers, ${IN_FLIGHT} in flight; by processor time, since driver, Postgres and Redis are on the same cores: what they do at full load if each has a core`,
     ours: () => run(2),
     limit: () => run(1),
   };
