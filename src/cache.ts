@@ -3,6 +3,7 @@
  * COUNTS_SECONDS old, and half a second after a write that changes it (`drop`) it is computed anew. Redis away is never an
  * error: then this process keeps its own values. It never adds to a count: what is stored was counted in Postgres.
  */
+import type { Soon } from './lib/soon.ts';
 import type { Redis } from './redis.ts';
 
 export type Counted<T> = { value: T; asOf: string };
@@ -63,12 +64,18 @@ export function createCounts({ redis, seconds, log }: { redis: Redis | null; sec
     return counted;
   }
 
+  /** This process's own value, while it lives: all there is without Redis. */
+  function kept<T>(key: string): Counted<T> | undefined {
+    const found = local.get(key);
+    return found && found.until > performance.now() ? (found.counted as Counted<T>) : undefined;
+  }
+
   async function shared<T>(key: string, compute: () => Promise<T>): Promise<Counted<T>> {
     const [value, version, lock] = names(key);
     const until = performance.now() + WAIT_MS;
     for (;;) {
       const found = await ask(() => redis!.commands.mget(value, version));
-      if (found === undefined) return own(key, compute);
+      if (found === undefined) return kept<T>(key) ?? count(key, compute);
       if (found[0]) return JSON.parse(found[0]) as Counted<T>;
       const mine = await ask(() => redis!.commands.set(lock, '1', 'PX', WAIT_MS, 'NX'));
       if (mine === 'OK' || mine === undefined || performance.now() > until) {
@@ -80,12 +87,6 @@ export function createCounts({ redis, seconds, log }: { redis: Redis | null; sec
     }
   }
 
-  /** This process's own value: all there is without Redis. */
-  async function own<T>(key: string, compute: () => Promise<T>): Promise<Counted<T>> {
-    const kept = local.get(key);
-    return kept && kept.until > performance.now() ? (kept.counted as Counted<T>) : count(key, compute);
-  }
-
   function dropNow(key: string): void {
     versions.set(key, (versions.get(key) ?? 0) + 1);
     local.delete(key);
@@ -95,10 +96,12 @@ export function createCounts({ redis, seconds, log }: { redis: Redis | null; sec
 
   return {
     /** The counted value and when it was counted; one computation a key at a time, on all nodes. Throws what `compute` throws. */
-    get<T>(key: string, compute: () => Promise<T>): Promise<Counted<T>> {
+    get<T>(key: string, compute: () => Promise<T>): Soon<Counted<T>> {
       const running = counting.get(key);
       if (running) return running as Promise<Counted<T>>;
-      const started: Promise<Counted<T>> = (redis ? shared(key, compute) : own(key, compute)).finally(() => {
+      const found = redis ? undefined : kept<T>(key);
+      if (found) return found;
+      const started: Promise<Counted<T>> = (redis ? shared(key, compute) : count(key, compute)).finally(() => {
         if (counting.get(key) === started) counting.delete(key);
       });
       counting.set(key, started);

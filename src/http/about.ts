@@ -3,6 +3,7 @@ import { Elysia, t } from 'elysia';
 import type { Counts } from '../cache.ts';
 import type { Database } from '../db/client.ts';
 import { BODY_BYTES, CONTENT_LENGTH, EVENTS_MAX, FRAME_BYTES, PAGE_MAX, REPLAY_EVENTS, ROOMS_PER_SUBSCRIBE, SEARCH_LENGTH, UNANSWERED } from '../limits.ts';
+import { afterAll } from '../lib/soon.ts';
 import { Integer } from '../users/model.ts';
 import type { Door } from './door.ts';
 
@@ -48,11 +49,13 @@ export function aboutRoutes({ db, counts, version, roomsPerSocket }: { db: Datab
 
   const total = (key: keyof typeof TOTALS) => counts.get(key, async () => (await db.sql.unsafe<{ n: number }>(TOTALS[key]))[0]!.n);
 
-  async function stats() {
-    const [people, rooms, messages] = await Promise.all([total('users'), total('rooms'), total('messages')]);
-    const asOf = [people.asOf, rooms.asOf, messages.asOf].sort()[0]!;
-    return { users: people.value, rooms: rooms.value, messages: messages.value, asOf };
-  }
+  const stats = () =>
+    afterAll([total('users'), total('rooms'), total('messages')], (counted) => {
+      const [users, rooms, messages] = counted.map(({ value }) => value) as [number, number, number];
+      // As old as the oldest; times of one length are ordered as text.
+      const [asOf] = counted.map((one) => one.asOf).sort();
+      return { users, rooms, messages, asOf };
+    });
 
   return new Elysia({ name: 'about' })
     .get('/api/v1', ...door.open('readAbout', { summary: 'Name, version and limits', tag: 'Operations', rate: 'read', answers: { 200: About } }, () => about))

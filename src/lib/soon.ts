@@ -7,3 +7,7 @@ export type Soon<T> = T | Promise<T>;
 
 /** `next` of the value: at once when it is there, else when it comes. What either throws is thrown, or rejects. */
 export const after = <A, B>(value: Soon<A>, next: (value: A) => Soon<B>): Soon<B> => (value instanceof Promise ? value.then(next) : next(value));
+
+/** The same with several values. */
+export const afterAll = <A, B>(values: readonly Soon<A>[], next: (values: readonly A[]) => Soon<B>): Soon<B> =>
+  values.some((value) => value instanceof Promise) ? Promise.all(values).then(next) : next(values as readonly A[]);
