@@ -16,8 +16,8 @@ import { judge } from './story.ts';
 
 export type StageOptions = {
   nodes?: number;
-  /** A cluster of one's own, with fsync, to stop and freeze; else a database of the shared one. */
-  postgres?: boolean;
+  /** A cluster of one's own, with fsync, to stop and freeze, perhaps in a certain folder; else a database of the shared one. */
+  postgres?: boolean | { within: string; settings?: Record<string, string | number> };
   env?: Record<string, string>;
 };
 
@@ -28,7 +28,11 @@ export type Stage = Awaited<ReturnType<typeof openStage>>;
 
 export async function openStage({ nodes: count = 2, postgres: own = false, env = {} }: StageOptions = {}) {
   await using opened = new AsyncDisposableStack();
-  const [postgres, shared, redis] = await Promise.all([own ? ownPostgres() : undefined, own ? undefined : freshDatabase(), ownRedis()]);
+  const [postgres, shared, redis] = await Promise.all([
+    own ? (own === true ? ownPostgres() : ownPostgres(own.settings, own.within)) : undefined,
+    own ? undefined : freshDatabase(),
+    ownRedis(),
+  ]);
   opened.use(redis);
   const databaseUrl = (opened.use(postgres ?? shared!) as { url: string }).url;
   const db: Database = opened.use(openDatabase({ url: databaseUrl, pool: 2, deadlineMs: 10_000 }));
