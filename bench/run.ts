@@ -10,9 +10,10 @@ bun run bench ratio [R1 R4 …] [--pairs 5] [--ms 3000]   ours over the raw limi
 bun run bench peers                      socket.io, ws, bare Bun and Parlour on the same work
 bun run bench scaling                    plots over rooms, subscribers and rates
 bun run bench guard [--keep]             short ratios against the committed ones; --keep makes these the committed ones
+bun run bench report                     rewrites the tables of docs/performance.md from bench/results
 bun run bench profile send               one script with a CPU profile of the server
 
---rate N  --duration 30s  --sockets N  --messages N (history and search)  --url URL`;
+--rate N  --duration 30s  --sockets N  --messages 1000000 (history and search)  --url URL`;
 
 async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -51,6 +52,11 @@ async function main(args: string[]): Promise<number> {
     case 'guard': {
       const { guard } = await import('./guard.ts');
       return (await guard({ keepThem: values.keep })) ? 0 : 1;
+    }
+    case 'report': {
+      const { report } = await import('./report.ts');
+      report();
+      return 0;
     }
     case 'profile': {
       const { profile } = await import('./profile.ts');

@@ -55,7 +55,7 @@ const WORK: Work[] = [
   },
 ];
 
-type Row = { peer: string; version: string; work: string; unit: string; value?: number; samples: number[]; problem?: string };
+export type Row = { peer: string; version: string; work: string; unit: string; value?: number; samples: number[]; problem?: string };
 
 /** Returns whether nothing was lost. Memory is measured once, on a server that did nothing before. */
 export async function peers({ ms, rounds }: { ms: number; rounds: number }): Promise<boolean> {
@@ -93,7 +93,7 @@ export async function peers({ ms, rounds }: { ms: number; rounds: number }): Pro
 }
 
 /** One column a peer; in brackets the share of bare Bun's. */
-function peersTable(rows: readonly Row[]): string {
+export function peersTable(rows: readonly Row[]): string {
   return table(
     ['work', 'unit', ...PEERS.map(({ name, version }) => `${name} ${version}`)],
     WORK.map(({ title, unit }) => {

@@ -3,6 +3,8 @@ import { expect, test } from 'bun:test';
 import { better, enough } from '../../bench/guard-rule.ts';
 import { plot } from '../../bench/plot.ts';
 import { compare, type Comparison, type Ratio } from '../../bench/ratio/pairs.ts';
+import { between } from '../../bench/report.ts';
+import { memoryOf } from '../../bench/scripts.ts';
 import { median, quantile, spread } from '../../bench/statistics.ts';
 
 const what = (ours: number[], limit: number[], more: Partial<Comparison> = {}): Comparison => ({
@@ -99,4 +101,20 @@ test('a plot has its points, in the frame, and its words escaped', () => {
   expect(dots[0]![0]!).toBeLessThan(dots[1]![0]!);
   expect(dots[0]![1]!).toBeGreaterThan(dots[1]![1]!);
   expect(svg).toContain('a &lt; b');
+});
+
+test('memory that stays is no growth, and memory that grows is told per ten minutes, whatever the first half did', () => {
+  const mib = 1_048_576;
+  const samples = Array.from({ length: 240 }, (_, at) => (at < 120 ? 100 + at : 220) * mib);
+  expect(memoryOf(samples)).toMatchObject({ first: 100, last: 220, perTenMinutes: 0 });
+  // One sample each five seconds: 120 in ten minutes.
+  expect(memoryOf(Array.from({ length: 240 }, (_, at) => (100 + at) * mib))?.perTenMinutes).toBe(120);
+  expect(memoryOf([mib])).toBeUndefined();
+});
+
+test('a report replaces what is between its marks and nothing else', () => {
+  const page = 'before\n<!-- a -->\nold\n<!-- /a -->\nbehind';
+  expect(between(page, 'a', 'new')).toBe('before\n<!-- a -->\n\nnew\n\n<!-- /a -->\nbehind');
+  expect(between(between(page, 'a', 'new'), 'a', 'new')).toBe(between(page, 'a', 'new'));
+  expect(() => between(page, 'b', 'new')).toThrow('is missing');
 });
