@@ -1,5 +1,5 @@
 -- What makes a phrase of common words, and a word among the newest, cheap to find: beside its words the search index holds keys of a message
--- (docs/decisions/0062). A phrase of two short words ("the the") had to look at every message with both, 234,000 of a million, and now looks at
+-- (docs/decisions/0062). A phrase of words that are everywhere ("the the") had to look at every message with both, 234,000 of a million, and now looks at
 -- those in which they are neighbours; and "the newest 500 with both words" looks at some days instead of all of them.
 -- This migration builds one index anew: writers wait some 25 s at a million messages on two cores; readers go on.
 --
@@ -43,8 +43,8 @@ begin
   return array(select public.parlour_pair(pair) from pg_catalog.unnest(pairs) as t(pair));
 end $$;
 --> statement-breakpoint
--- parlour_keys: the day, sixteen days together, and each pair of neighbours of at most 4 characters (what is everywhere is short, in every
--- language; of scripts without spaces each character is a word). Days count from 1970, what is older is of the first one; they are
+-- parlour_keys: the day, sixteen days together, and each pair of neighbours of at most 9 characters together (what is everywhere is short, in
+-- every language; of scripts without spaces each character is a word). Days count from 1970, what is older is of the first one; they are
 -- negative, days even and sixteens odd (src/messages/search-keys.ts has the same rules).
 create function parlour_keys(content text, at timestamptz) returns int[] language plpgsql immutable strict parallel safe as $$
 declare
@@ -55,14 +55,10 @@ declare
 begin
   foreach v_word in array pg_catalog.string_to_array(public.parlour_words(content), ' ') loop
     continue when v_word = '';
-    if pg_catalog.length(v_word) <= 4 then
-      if v_before <> '' then
-        v_keys := v_keys || (pg_catalog.hashtext((v_before || ' ' || v_word) collate "C") & 2147483647);
-      end if;
-      v_before := v_word;
-    else
-      v_before := '';
+    if v_before <> '' and pg_catalog.length(v_before) + pg_catalog.length(v_word) <= 9 then
+      v_keys := v_keys || (pg_catalog.hashtext((v_before || ' ' || v_word) collate "C") & 2147483647);
     end if;
+    v_before := v_word;
   end loop;
   return v_keys;
 end $$;

@@ -4,8 +4,8 @@
  */
 import { lexeme, type SearchQuery, type Term } from './search.ts';
 
-/** Of words up to this many characters, neighbours are known as pairs. */
-const PAIRED_CHARACTERS = 4;
+/** Neighbours of at most so many characters together are known as pairs. */
+const PAIRED_CHARACTERS = 9;
 const DAY_MS = 86_400_000;
 /** So many days are one key more. */
 const BLOCK = 16;
@@ -24,6 +24,8 @@ export interface Sieve {
   pairs: string[];
   /** Whatever comes through matches. */
   exact: boolean;
+  /** The beginning of a word was left out, because too many words begin so: nearly all that comes through has one of them. */
+  withoutPrefix?: true;
 }
 
 /** Returns the sieve of a query. */
@@ -66,11 +68,11 @@ export function sieveOf(query: SearchQuery): Sieve {
 const quoted = (word: string, begun: boolean): string => `'${lexeme(word)}'${begun ? ':*' : ''}`;
 const wordsOf = ({ words, prefix }: Term): string => `(${words.map((word, at) => quoted(word, prefix && at === words.length - 1)).join(' & ')})`;
 
-/** Neighbours in a phrase that are both short and whole, and where they stand in it. */
+/** Neighbours in a phrase that are whole and short together, and where they stand in it. */
 function pairsOf({ words, prefix }: Term): { pair: string; at: number }[] {
   const whole = prefix ? words.slice(0, -1) : words;
-  const short = whole.map((word) => [...word].length <= PAIRED_CHARACTERS);
-  return whole.slice(1).flatMap((word, at) => (short[at] && short[at + 1] ? [{ pair: `${whole[at]} ${word}`, at }] : []));
+  const length = whole.map((word) => [...word].length);
+  return whole.slice(1).flatMap((word, at) => (length[at]! + length[at + 1]! <= PAIRED_CHARACTERS ? [{ pair: `${whole[at]} ${word}`, at }] : []));
 }
 
 /** The day of a time, counted from 1970; what is older is of the first day. */

@@ -85,7 +85,9 @@ export function waysTo(wanted: number, known: Knowledge): Step[] {
     const within = known.byTrigrams ? known.matching : known.matching * inTime;
     const whole = collected + (known.byTrigrams ? BY_TRIGRAMS : RANDOM) * within;
     const slices = known.byTrigrams ? [] : slicesOf(wanted / Math.max(seen * sent, 1e-6), within, total * inTime, known.days);
-    const cost = slices.length > 0 ? Math.min(whole, SLICE + collected + RANDOM * MARGIN * (wanted / (seen * sent))) : whole;
+    // A day is the least that can be asked for, however much is in it.
+    const hits = (within * (slices[0]?.rows ?? 0)) / Math.max(total * inTime, 1);
+    const cost = slices.length > 0 ? Math.min(whole, SLICE + collected + RANDOM * hits) : whole;
     ways.push({ way: 'index', cost, walks: false, whole, slices: cost < whole ? slices : [] });
   }
 

@@ -70,9 +70,12 @@ export function createSearchQueries({ sql }: Pick<Database, 'sql'>) {
       ? sql`${sifted(wanted, days)} and m.deleted_at is null`
       : sql`${sifted(wanted, days)} and (${holds(wanted)}) is true`;
   /** By the statistics of the indexes. */
-  const estimated = (wanted: Wanted): Fragment => sql`true
-    ${wanted.words === null ? none : sql`and m.search @@ ${wanted.words}::tsquery`}
-    ${wanted.part === null ? none : sql`and parlour_parts(m.content) like ${likeParts(wanted.part)}`}`;
+  const estimated = (wanted: Wanted): Fragment => {
+    const words = wanted.sieve?.withoutPrefix && wanted.sieve.words !== null ? wanted.sieve.words : wanted.words;
+    return sql`true
+      ${words === null ? none : sql`and m.search @@ ${words}::tsquery`}
+      ${wanted.part === null ? none : sql`and parlour_parts(m.content) like ${likeParts(wanted.part)}`}`;
+  };
 
   const sentBy = (wanted: Wanted): Fragment => (wanted.sender === null ? none : sql`and (m.sender_id = ${wanted.sender}) is true`);
   const inTime = (wanted: Wanted, { below, floor }: Stretch): Fragment => sql`

@@ -67,7 +67,7 @@ export function createSearch({ queries, atOnce = 2 }: { queries: SearchQueries; 
     const sieve = sieveOf(query);
     if (sieve.prefix === null || (sieve.wordsWithoutPrefix === null && sieve.pairs.length === 0)) return sieve;
     if ((await queries.holding(sieve.prefix)) <= MOST_BEGUN) return sieve;
-    return { ...sieve, words: sieve.wordsWithoutPrefix, prefix: null, exact: false };
+    return { ...sieve, words: sieve.wordsWithoutPrefix, prefix: null, exact: false, withoutPrefix: true };
   }
 
   /** Tries the ways in turn; a walk that ran out of rows before it found enough is followed by the next way. */

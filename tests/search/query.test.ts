@@ -60,7 +60,8 @@ describe('a search', () => {
     expect(sieve('hello world')).toEqual({ words: "'hello' & 'world':*", pairs: [], exact: true });
     expect(sieve('hello hello -x')).toEqual({ words: "'hello' & (!('x'))", pairs: [], exact: true });
     expect(sieve('"the the"')).toEqual({ words: null, pairs: ['the the'], exact: false });
-    expect(sieve('"in ubuntu the end"')).toEqual({ words: "'in' & 'ubuntu'", pairs: ['the end'], exact: false });
+    expect(sieve('"in kubuntu the end"')).toEqual({ words: null, pairs: ['in kubuntu', 'the end'], exact: false });
+    expect(sieve('"in edubuntu the end"')).toEqual({ words: "'in' & 'edubuntu'", pairs: ['the end'], exact: false });
     expect(sieve('to-be')).toEqual({ words: "'to' & 'be':*", pairs: [], exact: false });
     expect(sieve('天気')).toEqual({ words: null, pairs: ['天 気'], exact: false });
     expect(sieve('"to be" or not -"the the" a')).toEqual({ words: "(('to' & 'be') | ('not')) & 'a':*", pairs: [], exact: false });
