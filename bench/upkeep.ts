@@ -1,33 +1,42 @@
 /**
  * What the search indexes cost the sends, and what merging them behind the writes gives: sends at a steady rate beside 50 searches a
- * second, in Postgres alone. Three ways: nobody merges, the server's upkeep merges, and search rows in a table of their own, written
- * behind the sends. `bun bench/upkeep.ts [--messages 1000000] [--rate 3000] [--seconds 10] [--name upkeep]`
+ * second, in Postgres alone. Four ways: nobody merges, a merge every 200 ms, the server's upkeep (a merge no more often than it can be
+ * afforded), and search rows in a table of their own, written behind the sends. Twice each.
+ * `bun bench/upkeep.ts [--messages 1000000] [--rate 3000] [--seconds 10] [--rounds 2] [--name upkeep]` (some 6 minutes at a million)
  */
 import { parseArgs } from 'node:util';
 import type postgres from 'postgres';
 import { type Database, openDatabase } from '../src/db/client.ts';
 import { createLog } from '../src/lib/log.ts';
 import { createMessageQueries } from '../src/messages/queries.ts';
-import { startSearchUpkeep } from '../src/messages/search-upkeep.ts';
+import { PAUSE_MS, startSearchUpkeep } from '../src/messages/search-upkeep.ts';
 import { type Dataset, readTexts } from './dataset.ts';
 import { paced, type Spread, spreadOf } from './paced.ts';
-import { openHouse } from './parlour.ts';
+import { type House, openHouse } from './parlour.ts';
+import { cpuSeconds } from './processes.ts';
 import { keep } from './results.ts';
 import { settingOf } from './setting.ts';
+import { table } from './table.ts';
 
-type Way = 'nobody merges' | 'merged behind' | 'own table';
-type Result = { way: Way; sentPerSecond: number; sends: Spread; searches: Spread };
+type Way = 'nobody merges' | 'merged every 200 ms' | 'merged behind' | 'own table';
+/** `sends` from the moment each was due, `flushes` from the call of append_messages to its answer; `merging`: processor seconds of whoever merges or copies. */
+type Result = { way: Way; sentPerSecond: number; sends: Spread; flushes: Spread; searches: Spread; merging: number };
 type Options = { rate: number; seconds: number };
 
 const BATCH = 256;
-const BEHIND_MS = 200;
 const SEARCHES = 50;
 const silent = createLog({ level: 'silent' });
 
 /** Sends at `rate` a second in one lane, as the writer does: whatever has gathered while the last batch was written is the next one. */
-async function send(db: Database, dataset: Dataset, texts: string[], { rate, seconds }: Options): Promise<{ taken: number[]; spent: number }> {
+async function send(
+  db: Database,
+  dataset: Dataset,
+  texts: string[],
+  { rate, seconds }: Options,
+): Promise<{ taken: number[]; flushes: number[]; spent: number }> {
   const { append } = createMessageQueries(db);
   const taken: number[] = [];
+  const flushes: number[] = [];
   const from = performance.now();
   for (let sent = 0; sent < rate * seconds; ) {
     const due = Math.min(rate * seconds, Math.floor(((performance.now() - from) * rate) / 1_000));
@@ -45,34 +54,48 @@ async function send(db: Database, dataset: Dataset, texts: string[], { rate, sec
       replyTo: null,
       at: null,
     }));
+    const called = performance.now();
     await append(drafts, false);
+    flushes.push(performance.now() - called);
     for (let at = 0; at < size; at++) taken.push(performance.now() - from - ((sent + at) * 1_000) / rate);
     sent += size;
   }
-  return { taken, spent: (performance.now() - from) / 1_000 };
+  return { taken, flushes, spent: (performance.now() - from) / 1_000 };
 }
 
-/** A rare word, a common one and a rare part, on the table that holds the search rows. */
+/** A rare word, a common one and a rare part. In a table of their own, what was not copied yet is looked at in the messages: it must be found at once. */
 function searches(sql: Database['sql'], own: boolean): (() => Promise<unknown>)[] {
-  const table = own ? 'message_search' : 'messages';
-  const parts = own ? 'parts' : 'parlour_parts(content)';
+  const words = `'''singletype'' | ''andere'''::tsquery`;
+  const newest = 'order by created_at desc, id desc limit 26';
+  const late = `messages where created_at >= (select max(created_at) from message_search) - interval '${MARGIN}'`;
+  const either = (there: string, here: string) =>
+    own
+      ? `select * from (select id, created_at from message_search where ${there} union select id, created_at from ${late} and ${here}) f ${newest}`
+      : undefined;
   const kinds = [
-    `select id from ${table} where search @@ '''singletype'' | ''andere'''::tsquery order by created_at desc, id desc limit 26`,
-    `select id from (select id, created_at, search from ${table} order by created_at desc, id desc limit 2048) m where search @@ '''have'':*'::tsquery limit 26`,
-    `select id from ${table} where ${parts} like '%ingletyp%' order by created_at desc, id desc limit 26`,
+    either(`search @@ ${words}`, `search @@ ${words}`) ?? `select id from messages where search @@ ${words} ${newest}`,
+    `select id from (select id, created_at, search from messages order by created_at desc, id desc limit 2048) m where search @@ '''have'':*'::tsquery limit 26`,
+    either(`parts like '%ingletyp%'`, `parlour_fold(content) like '%ingletyp%'`) ??
+      `select id from messages where parlour_parts(content) like '%ingletyp%' ${newest}`,
   ];
   return kinds.map((text) => async () => await sql.unsafe(text));
 }
 
-/** Copies what was sent since the last time into the table of search rows, again and again, and merges its indexes. */
+/** What may be committed later than something newer. */
+const MARGIN = '0.3 seconds';
+
+/** Copies what was sent since the last time into the table of search rows, again and again, and merges its indexes; rests as the upkeep does. */
 function writeBehind(client: postgres.Sql): { stop: () => Promise<void> } {
   let stopping = false;
+  let took = 0;
   const working = (async () => {
     while (!stopping) {
-      await Bun.sleep(BEHIND_MS);
-      await client.unsafe(`insert into message_search select id, created_at, room_id, parlour_tsvector(content), parlour_parts(content) from messages m
-        where m.created_at >= (select max(created_at) from message_search) - interval '1 second' on conflict do nothing`);
+      await Bun.sleep(Math.min(2_000, Math.max(PAUSE_MS, 4 * took)));
+      const from = performance.now();
+      await client.unsafe(`insert into message_search select id, created_at, search, parlour_keys(content, created_at), parlour_parts(content) from messages m
+        where m.created_at >= (select max(created_at) from message_search) - interval '${MARGIN}' on conflict do nothing`);
       await client.unsafe(`select gin_clean_pending_list('message_search_words'), gin_clean_pending_list('message_search_parts')`);
+      took = performance.now() - from;
     }
   })();
   return {
@@ -84,30 +107,47 @@ function writeBehind(client: postgres.Sql): { stop: () => Promise<void> } {
   };
 }
 
-async function measure(way: Way, db: Database, dataset: Dataset, texts: string[], options: Options): Promise<Result> {
-  const upkeep = way === 'merged behind' ? startSearchUpkeep({ db, log: silent }) : undefined;
+/** The backends that are neither of the pool nor the one that looks: whoever merges or copies. */
+async function backgroundSeconds(sql: postgres.Sql): Promise<Map<number, number>> {
+  const rows = await sql<
+    { pid: number }[]
+  >`select pid from pg_stat_activity where query ~ 'gin_clean_pending_list|into message_search' and pid <> pg_backend_pid() and backend_type = 'client backend'`;
+  return new Map(rows.map(({ pid }) => [pid, cpuSeconds(pid)]));
+}
+
+async function measure(way: Way, house: House, db: Database, texts: string[], options: Options): Promise<Result> {
+  const upkeep = way.startsWith('merged') ? startSearchUpkeep({ db, log: silent, ...(way === 'merged behind' ? {} : { rest: 0 }) }) : undefined;
   const behind = way === 'own table' ? writeBehind(db.alone()) : undefined;
   const merging = setInterval(() => upkeep?.wrote(), 20);
   const kinds = searches(db.sql, way === 'own table');
   const jobs = Array.from({ length: SEARCHES * options.seconds }, (_, at) => kinds[at % kinds.length]!);
-  const [sent, taken] = await Promise.all([send(db, dataset, texts, options), paced(jobs, SEARCHES)]);
+  const before = await backgroundSeconds(house.sql);
+  const [sent, taken] = await Promise.all([send(db, house.dataset!, texts, options), paced(jobs, SEARCHES)]);
+  let spent = 0;
+  for (const [pid, seconds] of await backgroundSeconds(house.sql)) spent += seconds - (before.get(pid) ?? 0);
   clearInterval(merging);
   await upkeep?.[Symbol.asyncDispose]();
   await behind?.stop();
-  return { way, sentPerSecond: Math.round(sent.taken.length / sent.spent), sends: spreadOf(sent.taken), searches: spreadOf(taken) };
+  return {
+    way,
+    sentPerSecond: Math.round(sent.taken.length / sent.spent),
+    sends: spreadOf(sent.taken),
+    flushes: spreadOf(sent.flushes),
+    searches: spreadOf(taken),
+    merging: Math.round(spent * 100) / 100,
+  };
 }
 
 const MERGE = `select gin_clean_pending_list('messages_search'), gin_clean_pending_list('messages_contains')`;
 const OWN_TABLE = `
   set maintenance_work_mem = '512MB';
-  create table message_search (id uuid, created_at timestamptz, room_id uuid, search tsvector, parts text);
-  insert into message_search select id, created_at, room_id, search, parlour_parts(content) from messages;
+  create table message_search (id uuid, created_at timestamptz, search tsvector, keys int[], parts text);
+  insert into message_search select id, created_at, search, parlour_keys(content, created_at), parlour_parts(content) from messages;
   alter table message_search add primary key (id);
   create index message_search_created on message_search (created_at, id);
-  create index message_search_words on message_search using gin (search) with (gin_pending_list_limit = 131072);
+  create index message_search_words on message_search using gin (search, keys) with (gin_pending_list_limit = 131072);
   create index message_search_parts on message_search using gin (parts gin_trgm_ops) with (gin_pending_list_limit = 131072);
   drop index messages_search, messages_contains;
-  alter table messages alter column search drop expression;
   analyze messages, message_search`;
 
 if (import.meta.main) {
@@ -116,6 +156,7 @@ if (import.meta.main) {
       messages: { type: 'string', default: '1000000' },
       rate: { type: 'string', default: '3000' },
       seconds: { type: 'string', default: '10' },
+      rounds: { type: 'string', default: '2' },
       name: { type: 'string', default: 'upkeep' },
     },
   });
@@ -123,13 +164,29 @@ if (import.meta.main) {
   const texts = await readTexts(new URL('corpus/sample.tsv.gz', import.meta.url).pathname);
   await using house = await openHouse({ dataset: Number(values.messages) });
   await using db = openDatabase({ url: house.databaseUrl, pool: 4, deadlineMs: 600_000 });
-  const dataset = house.dataset!;
   const results: Result[] = [];
-  for (const way of ['nobody merges', 'merged behind', 'nobody merges', 'merged behind', 'own table', 'own table'] as const) {
+  const rounds = Array.from({ length: Number(values.rounds) }, () => ['nobody merges', 'merged every 200 ms', 'merged behind'] as const).flat();
+  for (const way of [...rounds, ...Array.from({ length: Number(values.rounds) }, () => 'own table' as const)]) {
     if (way === 'own table' && !results.some((result) => result.way === way)) await house.sql.unsafe(OWN_TABLE);
     if (way !== 'own table') await house.sql.unsafe(MERGE);
-    results.push(await measure(way, db, dataset, texts, options));
-    console.log(JSON.stringify(results.at(-1)));
+    // Each begins behind a checkpoint, so that none pays for the pages that the one before it wrote.
+    await house.sql.unsafe('checkpoint');
+    results.push(await measure(way, house, db, texts, options));
+    const { sends, flushes, searches: found, merging } = results.at(-1)!;
+    console.log(`${way}: sends ${told(sends)}, flushes ${told(flushes)}, searches ${told(found)}, ${merging} s merging`);
   }
-  keep(values.name, { setting: settingOf({ postgres: house.postgresVersion }), messages: dataset.messages, ...options, results });
+  const kept = { setting: settingOf({ postgres: house.postgresVersion }), messages: house.dataset!.messages, ...options, results };
+  keep(values.name, kept);
+  console.log(
+    table(
+      ['ms', 'sends p50', 'p95', 'p99', 'worst', 'flushes p50', 'p99', 'searches p50', 'p95', 'p99', 'merging s'],
+      results.map(({ way, sends, flushes, searches: found, merging }) =>
+        [way, sends.p50, sends.p95, sends.p99, sends.max, flushes.p50, flushes.p99, found.p50, found.p95, found.p99, merging].map(String),
+      ),
+    ),
+  );
+}
+
+function told({ p50, p95, p99, max }: Spread): string {
+  return `${p50} / ${p95} / ${p99}, worst ${max}`;
 }

@@ -26,8 +26,8 @@ export type SearchUpkeep = {
   [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-/** Begins with what an earlier process may have left. Disposing it does not wait for a Postgres that is silent. */
-export function startSearchUpkeep({ db, log }: { db: Pick<Database, 'alone'>; log: Log }): SearchUpkeep {
+/** Begins with what an earlier process may have left. Disposing it does not wait for a Postgres that is silent. `rest`: benches compare others. */
+export function startSearchUpkeep({ db, log, rest = REST }: { db: Pick<Database, 'alone'>; log: Log; rest?: number }): SearchUpkeep {
   const client = db.alone();
   let dirty = false;
   let closing = false;
@@ -57,7 +57,7 @@ export function startSearchUpkeep({ db, log }: { db: Pick<Database, 'alone'>; lo
   let took = 0;
   async function work(): Promise<void> {
     while (dirty && !closing) {
-      await pause(failing ? RETRY_MS : Math.min(LONGEST_PAUSE_MS, Math.max(PAUSE_MS, REST * took)));
+      await pause(failing ? RETRY_MS : Math.min(LONGEST_PAUSE_MS, Math.max(PAUSE_MS, rest * took)));
       if (closing) break;
       dirty = false;
       const from = performance.now();
