@@ -9,6 +9,7 @@ bun run bench … --url https://…          against a server elsewhere (start i
 bun run bench ratio [R1 R4 …] [--pairs 5] [--ms 3000]   ours over the raw limit, in the same run
 bun run bench peers                      socket.io, ws, bare Bun and Parlour on the same work
 bun run bench scaling                    plots over rooms, subscribers and rates
+bun run bench live [storm …]             sends, delivery, storm, fan-out and memory of the live side, in one table
 bun run bench guard [--keep]             short ratios against the committed ones; --keep makes these the committed ones
 bun run bench report                     rewrites the tables of docs/performance.md from bench/results
 bun run bench profile send               one script with a CPU profile of the server
@@ -48,6 +49,10 @@ async function main(args: string[]): Promise<number> {
     case 'scaling': {
       const { scaling } = await import('./scaling.ts');
       return (await scaling({ ms: Number(values.ms ?? 4_000) })) ? 0 : 1;
+    }
+    case 'live': {
+      const { live } = await import('./live.ts');
+      return (await live(rest)) ? 0 : 1;
     }
     case 'guard': {
       const { guard } = await import('./guard.ts');
