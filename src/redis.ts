@@ -116,9 +116,9 @@ export function openRedis({ url, prefix, log }: RedisOptions): Redis {
     },
     ping,
     async waitUntilReady(milliseconds) {
-      const until = Date.now() + milliseconds;
+      const until = performance.now() + milliseconds;
       while (commands.status !== 'ready' || subscriber.status !== 'ready') {
-        if (Date.now() > until) return false;
+        if (performance.now() > until) return false;
         await Bun.sleep(5);
       }
       return true;

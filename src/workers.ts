@@ -23,7 +23,7 @@ export async function superviseWorkers(config: Config): Promise<number> {
 
   const begin = (slot: number): Promise<void> => {
     const child = Bun.spawn([process.execPath, CLI, 'serve', '--worker'], { env: workerEnvironment(port), stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' });
-    workers.set(slot, { process: child, startedAt: Date.now() });
+    workers.set(slot, { process: child, startedAt: performance.now() });
     return Promise.all([child.exited, relayLines(child.stdout)]).then(([code]) => ended(slot, code));
   };
 
@@ -35,7 +35,7 @@ export async function superviseWorkers(config: Config): Promise<number> {
       worst = failed ? worst : Math.max(worst, code);
       return;
     }
-    if (Date.now() - startedAt < STARTED_MS) {
+    if (performance.now() - startedAt < STARTED_MS) {
       failed = true;
       worst = code || 1;
       leave('SIGTERM');

@@ -14,11 +14,11 @@ const REMEMBERED = 20_000;
 /** Attempts of one name and address that wait for each other; more at once is no person. */
 const QUEUE = 100;
 
-/** Milliseconds that are left to wait. */
+/** Milliseconds that are left to wait; more than the longest wait is from before Redis' clock was set back. */
 const ASK = `
 local t = redis.call('TIME')
 local wait = tonumber(redis.call('HGET', KEYS[1], 'until') or '0') - (t[1] * 1000 + math.floor(t[2] / 1000))
-if wait > 0 then return wait end
+if wait > 0 and wait <= tonumber(ARGV[1]) * 1000 then return wait end
 return 0
 `;
 /** One more failure: `n` of them, the next attempt not before `until`. */
@@ -50,7 +50,7 @@ export function createThrottle({ enabled, redis, clock = () => performance.now()
   }
 
   async function ask(name: string): Promise<number> {
-    const wait = await shared?.run(ASK, name, []);
+    const wait = await shared?.run(ASK, name, [LONGEST_WAIT_S]);
     return typeof wait === 'number' ? wait : failuresHere(name).until - clock();
   }
 

@@ -73,8 +73,8 @@ export async function start(folder: string, port: number, settings: Readonly<Rec
     ended = true;
   });
   child.unref();
-  const until = Date.now() + 300_000;
-  while (!ended && Date.now() < until) {
+  const until = performance.now() + 300_000;
+  while (!ended && performance.now() < until) {
     const state = running(folder);
     if (state?.pid === child.pid && state?.status === 'ready') return state;
     await Bun.sleep(10);
@@ -103,9 +103,9 @@ export async function stop(folder: string, signal: 'SIGINT' | 'SIGQUIT' | 'SIGKI
   const state = running(folder);
   if (!state) return;
   process.kill(state.pid, signal);
-  const until = Date.now() + 15_000;
+  const until = performance.now() + 15_000;
   while (isAlive(state.pid)) {
-    if (Date.now() > until) {
+    if (performance.now() > until) {
       process.kill(state.pid, 'SIGQUIT');
       return;
     }

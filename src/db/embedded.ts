@@ -39,7 +39,7 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
 
   /** Until it is up and this process counts as present; also how it comes back after a crash, on the same port. */
   const enter = async (): Promise<void> => {
-    const until = Date.now() + OPEN_MS;
+    const until = performance.now() + OPEN_MS;
     while (!closing) {
       const state = running(folder) ?? (await start(folder, port || (await freePort()), settings(), logFile));
       if (state?.status === 'ready' && (port === 0 || state.port === port)) {
@@ -52,7 +52,7 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
           return;
         }
       }
-      if (Date.now() > until) throw new Error(`The embedded Postgres in ${folder} does not answer; see ${logFile}`);
+      if (performance.now() > until) throw new Error(`The embedded Postgres in ${folder} does not answer; see ${logFile}`);
       await Bun.sleep(50);
     }
   };

@@ -11,13 +11,16 @@ import { type Soon, after } from './soon.ts';
 /**
  * The bucket as one number (GCRA): the time at which it would be full again. A request moves it by seconds/requests and is
  * refused when it would lie more than `seconds` ahead. In milliseconds of Redis' clock, so that nodes needn't agree on time.
+ * A bucket that would be full later than a window from now is from before that clock was set back, and begins anew.
  * Returns what is left, or minus the milliseconds to wait.
  */
 const TAKE = `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + t[2] / 1000
 local step, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now) + step
+local known = tonumber(redis.call('GET', KEYS[1]) or '0')
+if known > now + window + 1 then known = now end
+local full = math.max(known, now) + step
 if full - now > window + 0.001 then return -math.ceil(full - now - window) end
 redis.call('SET', KEYS[1], string.format('%.3f', full), 'PX', math.ceil(full - now))
 return math.floor((window - (full - now)) / step + 0.001)

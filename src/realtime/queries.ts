@@ -19,17 +19,19 @@ export function createRealtimeQueries({ sql }: Pick<Database, 'sql'>) {
   return {
     /**
      * All that a node asks once a second, in one statement: the heads of its rooms, the sessions that ended and the memberships
-     * that were made within the last `seconds`, and the timeline of the database.
+     * that were made within the last `seconds`, and the timeline of the database. What lies further ahead is from before the
+     * database's clock was set back, and no news.
      */
     async poll(roomIds: readonly string[], seconds: number): Promise<PollRow[]> {
       return await sql<PollRow>`
         select 'room' as kind, r.id, r.epoch as text, r.last_seq as seq, r.member_count as count from rooms r where r.id = any(${roomIds}::uuid[])
         union all
         select 'ended', s.id, case when u.disabled_at is null then 'revoked' else 'disabled' end, null, null
-        from sessions s join users u on u.id = s.user_id where s.ended_at > now() - make_interval(secs => ${seconds}::float8)
+        from sessions s join users u on u.id = s.user_id
+        where s.ended_at > now() - make_interval(secs => ${seconds}::float8) and s.ended_at < now() + make_interval(secs => ${seconds}::float8)
         union all
         (select 'added', m.room_id, m.user_id::text, null, null from memberships m
-         where m.joined_at > now() - make_interval(secs => ${seconds}::float8) limit ${POLL_ROWS}::int)
+         where m.joined_at > now() - make_interval(secs => ${seconds}::float8) and m.joined_at < now() + make_interval(secs => ${seconds}::float8) limit ${POLL_ROWS}::int)
         union all
         select 'timeline', null, left(pg_walfile_name(pg_current_wal_lsn()), 8), null, null`;
     },

@@ -5,7 +5,7 @@
 import { type Database, openDatabase } from '../../src/db/client.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { type Account, Reader, type ReaderOptions } from '../support/client.ts';
-import { freshDatabase, ownPostgres, type OwnPostgres } from '../support/postgres.ts';
+import { type FreshDatabase, freshDatabase, ownPostgres, type OwnPostgres } from '../support/postgres.ts';
 import { ownRedis, type OwnRedis } from '../support/redis.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
 import { until } from '../support/wait.ts';
@@ -18,6 +18,8 @@ export type StageOptions = {
   nodes?: number;
   /** A cluster of one's own, with fsync, to stop and freeze, perhaps in a certain folder; else a database of the shared one. */
   postgres?: boolean | { within: string; settings?: Record<string, string | number> };
+  /** A migrated one to use instead. */
+  database?: FreshDatabase;
   env?: Record<string, string>;
 };
 
@@ -26,11 +28,11 @@ const ROOMS = 3;
 
 export type Stage = Awaited<ReturnType<typeof openStage>>;
 
-export async function openStage({ nodes: count = 2, postgres: own = false, env = {} }: StageOptions = {}) {
+export async function openStage({ nodes: count = 2, postgres: own = false, database, env = {} }: StageOptions = {}) {
   await using opened = new AsyncDisposableStack();
   const [postgres, shared, redis] = await Promise.all([
     own ? (own === true ? ownPostgres() : ownPostgres(own.settings, own.within)) : undefined,
-    own ? undefined : freshDatabase(),
+    own ? undefined : (database ?? freshDatabase()),
     ownRedis(),
   ]);
   opened.use(redis);
