@@ -21,6 +21,8 @@ import { table } from './table.ts';
 type Way = 'nobody merges' | 'merged every 200 ms' | 'merged behind' | 'own table';
 /** `sends` from the moment each was due, `flushes` from the call of append_messages to its answer; `merging`: processor seconds of whoever merges or copies. */
 type Result = { way: Way; sentPerSecond: number; sends: Spread; flushes: Spread; searches: Spread; merging: number };
+/** Milliseconds to merge so many rows into the index of words and into that of parts. */
+type Merge = { rows: number; words: number; parts: number };
 type Options = { rate: number; seconds: number };
 
 const BATCH = 256;
@@ -138,6 +140,23 @@ async function measure(way: Way, house: House, db: Database, texts: string[], op
   };
 }
 
+/** What one merge costs, by how many rows wait for it. */
+async function measureMerges(house: House, db: Database, texts: string[]): Promise<Merge[]> {
+  const merges: Merge[] = [];
+  for (const rows of [300, 1_000, 3_000, 10_000]) {
+    await house.sql.unsafe(MERGE);
+    await send(db, house.dataset!, texts, { rate: rows, seconds: 1 });
+    const cost: number[] = [];
+    for (const index of ['messages_search', 'messages_contains']) {
+      const from = performance.now();
+      await house.sql.unsafe(`select gin_clean_pending_list('${index}')`);
+      cost.push(Math.round(performance.now() - from));
+    }
+    merges.push({ rows, words: cost[0]!, parts: cost[1]! });
+  }
+  return merges;
+}
+
 const MERGE = `select gin_clean_pending_list('messages_search'), gin_clean_pending_list('messages_contains')`;
 const OWN_TABLE = `
   set maintenance_work_mem = '512MB';
@@ -164,6 +183,12 @@ if (import.meta.main) {
   const texts = await readTexts(new URL('corpus/sample.tsv.gz', import.meta.url).pathname);
   await using house = await openHouse({ dataset: Number(values.messages) });
   await using db = openDatabase({ url: house.databaseUrl, pool: 4, deadlineMs: 600_000 });
+  const merges = await measureMerges(house, db, texts);
+  const costs = table(
+    ['rows', 'words ms', 'parts ms'],
+    merges.map(({ rows, words, parts }) => [rows, words, parts].map(String)),
+  );
+  console.log(costs);
   const results: Result[] = [];
   const rounds = Array.from({ length: Number(values.rounds) }, () => ['nobody merges', 'merged every 200 ms', 'merged behind'] as const).flat();
   for (const way of [...rounds, ...Array.from({ length: Number(values.rounds) }, () => 'own table' as const)]) {
@@ -175,15 +200,18 @@ if (import.meta.main) {
     const { sends, flushes, searches: found, merging } = results.at(-1)!;
     console.log(`${way}: sends ${told(sends)}, flushes ${told(flushes)}, searches ${told(found)}, ${merging} s merging`);
   }
-  const kept = { setting: settingOf({ postgres: house.postgresVersion }), messages: house.dataset!.messages, ...options, results };
-  keep(values.name, kept);
-  console.log(
-    table(
-      ['ms', 'sends p50', 'p95', 'p99', 'worst', 'flushes p50', 'p99', 'searches p50', 'p95', 'p99', 'merging s'],
-      results.map(({ way, sends, flushes, searches: found, merging }) =>
-        [way, sends.p50, sends.p95, sends.p99, sends.max, flushes.p50, flushes.p99, found.p50, found.p95, found.p99, merging].map(String),
-      ),
+  const setting = settingOf({ postgres: house.postgresVersion });
+  const ways = table(
+    ['ms', 'sends p50', 'p95', 'p99', 'worst', 'flushes p50', 'p99', 'searches p50', 'p95', 'p99', 'merging s'],
+    results.map(({ way, sends, flushes, searches: found, merging }) =>
+      [way, sends.p50, sends.p95, sends.p99, sends.max, flushes.p50, flushes.p99, found.p50, found.p95, found.p99, merging].map(String),
     ),
+  );
+  console.log(ways);
+  keep(values.name, { setting, messages: house.dataset!.messages, ...options, merges, results });
+  keep(
+    `${values.name}.md`,
+    `${house.dataset!.messages.toLocaleString('en-US')} messages, ${options.rate} sends and ${SEARCHES} searches a second for ${options.seconds} s each, ${setting.machine.cores} cores (${setting.machine.cpu}), load ${setting.machine.load}, ${setting.commit}, ${setting.date.slice(0, 16)}Z.\n\n${ways}\n\nOne merge, by the rows that wait for it:\n\n${costs}\n`,
   );
 }
 
