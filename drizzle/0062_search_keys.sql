@@ -1,7 +1,7 @@
 -- What makes a phrase of common words, and a word among the newest, cheap to find: beside its words the search index holds keys of a message
 -- (docs/decisions/0062). A phrase of words that are everywhere ("the the") had to look at every message with both, 234,000 of a million, and now looks at
 -- those in which they are neighbours; and "the newest 500 with both words" looks at some days instead of all of them.
--- This migration builds one index anew: writers wait some 25 s at a million messages on two cores; readers go on.
+-- This migration builds one index anew: writers wait some 20 s at a million messages on two cores; readers go on.
 --
 -- parlour_words: the words of a text, folded, with blanks between them; the same that parlour_tsvector holds. Both are made from this one now.
 create function parlour_words_wide(content text) returns text language plpgsql immutable strict parallel safe as $$
