@@ -63,9 +63,12 @@ begin
   return v_keys;
 end $$;
 --> statement-breakpoint
-drop index messages_search;
---> statement-breakpoint
-create index messages_search on messages using gin (search, parlour_keys(content, created_at)) with (gin_pending_list_limit = 131072);
+-- The old index goes at the end, because from then on readers wait as well.
+create index messages_search_keys on messages using gin (search, parlour_keys(content, created_at)) with (gin_pending_list_limit = 131072);
 --> statement-breakpoint
 -- How many messages hold a pair decides which way is taken (src/messages/search-plan.ts).
-alter index messages_search alter column 2 set statistics 500;
+alter index messages_search_keys alter column 2 set statistics 500;
+--> statement-breakpoint
+drop index messages_search;
+--> statement-breakpoint
+alter index messages_search_keys rename to messages_search;
