@@ -51,7 +51,7 @@ export async function runK6(
   const report = join(RESULTS, `${script}.html`);
   rmSync(summaryFile, { force: true });
   rmSync(report, { force: true });
-  const flags = ['run', ...(process.stderr.isTTY ? [] : ['--quiet']), '--no-usage-report'];
+  const flags = ['run', ...(process.stderr.isTTY ? [] : ['--quiet']), '--no-usage-report', '--address', ''];
   const child = Bun.spawn([k6, ...flags, join(ROOT, 'bench', `${script}.js`)], {
     cwd: ROOT,
     stdin: 'ignore',

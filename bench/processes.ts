@@ -64,11 +64,16 @@ async function firstLine(out: ReadableStream<Uint8Array>, key: string): Promise<
   }
 }
 
+export type RunOptions = {
+  env?: Record<string, string | undefined>;
+  cwd?: string;
+  limitMs?: number;
+  /** Told the processor time of the program, in seconds, when it has ended. */
+  spent?: (seconds: number) => void;
+};
+
 /** Runs a program to its end and returns its stdout. Throws with what it said when it fails or takes longer than `limitMs`. */
-export async function run(
-  command: string[],
-  { env = {}, cwd, limitMs = 120_000 }: { env?: Record<string, string | undefined>; cwd?: string; limitMs?: number } = {},
-): Promise<string> {
+export async function run(command: string[], { env = {}, cwd, limitMs = 120_000, spent = () => {} }: RunOptions = {}): Promise<string> {
   const child = Bun.spawn(command, { cwd, env: { ...process.env, ...env }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' });
   const entry = { kill: (signal: NodeJS.Signals) => child.kill(signal) };
   alive.add(entry);
@@ -77,6 +82,7 @@ export async function run(
   const code = await child.exited;
   clearTimeout(limit);
   alive.delete(entry);
+  spent(Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6);
   if (code !== 0) throw new Error(`${command.slice(0, 4).join(' ')} … ended with ${code}: ${(err || out).trim().slice(-600)}`);
   return out;
 }

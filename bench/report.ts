@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type LoadOptions, shownOf, type Verdict } from './load.ts';
 import { peersTable, type Row } from './peers/run.ts';
 import type { Ratio } from './ratio/pairs.ts';
-import type { RatioFile } from './ratio/run.ts';
+import { notesOf, type RatioFile } from './ratio/run.ts';
 import { REASONS } from './reasons.ts';
 import { kept, RESULTS } from './results.ts';
 import { SCRIPTS } from './scripts.ts';
@@ -69,7 +69,7 @@ function ratios(): string {
       : [figure(ratio.ours), figure(ratio.limit), figure(ratio.ratio), `${figure(ratio.spread * 100)} %`, byCpu];
     return [ratio.id, titleOf(ratio), ratio.unit, ...measured, aim, ratio.met ? 'yes' : 'no', why, `\`${(ratio.commit ?? '').slice(0, 8)}\`, ${day(ratio)}`];
   });
-  const notes = file.ratios.flatMap(({ id, title, note }) => (note ? [`- ${id}, ${title}: ${note}`] : []));
+  const notes = file.ratios.flatMap((ratio) => notesOf(ratio).map((line) => `- ${line}`));
   const head = ['#', 'ours / limit', 'unit', 'ours', 'limit', 'ratio', '±', 'by CPU', 'aim', 'met', 'why not', 'of'];
   return `${table(
     head,

@@ -55,7 +55,8 @@ function statOf(pid: number): { name: string; parent: number; own: number; ended
   }
 }
 
-function familySeconds(pid: number): number {
+/** Seconds of processor time of a process and its children, ended ones too. */
+export function familySeconds(pid: number): number {
   const parent = statOf(pid);
   if (!parent) return 0;
   let sum = parent.own + parent.ended;

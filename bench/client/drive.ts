@@ -53,6 +53,8 @@ function carryOut(job: Job): Promise<Outcome> {
 
 const job = JSON.parse(await Bun.file(process.argv[2]!).text()) as Job;
 meter.of((process.argv[3] ?? '').split(',').map(Number));
+const before = process.cpuUsage();
 const outcome = await carryOut(job);
-console.log(JSON.stringify({ ...outcome, cpuSeconds: meter.used, cpuMost: meter.most }));
+const { user, system } = process.cpuUsage(before);
+console.log(JSON.stringify({ ...outcome, cpuSeconds: meter.used, cpuMost: meter.most, driverSeconds: (user + system) / 1e6 }));
 process.exit(0);

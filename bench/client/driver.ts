@@ -10,8 +10,8 @@ const DRIVE = join(import.meta.dir, 'drive.ts');
 /** Opening, closing and slack around a job's own time. */
 const AROUND_MS = 60_000;
 
-/** With the server's pids: how much of one core it was busy, its processor time per thing done, and that of its busiest process, in microseconds. */
-export type Driven = Outcome & { busy: number; cpuMicros: number; busiestMicros: number };
+/** With the server's pids: how much of one core it was busy, its processor time per thing done, that of its busiest process and that of the driver, in microseconds. */
+export type Driven = Outcome & { busy: number; cpuMicros: number; busiestMicros: number; driverMicros: number };
 
 /** Runs a job in a process of its own. Throws when the driver fails; a loss is in the outcome. */
 export async function drive(
@@ -23,9 +23,16 @@ export async function drive(
   writeFileSync(file, JSON.stringify(job));
   try {
     const out = await run([...on(share), process.execPath, DRIVE, file, pids.join()], { limitMs: ('ms' in job ? job.ms : 0) + AROUND_MS });
-    const { cpuSeconds: used, cpuMost: most, ...outcome } = JSON.parse(out.trim().split('\n').at(-1)!) as Outcome & { cpuSeconds: number; cpuMost: number };
+    const said = JSON.parse(out.trim().split('\n').at(-1)!) as Outcome & { cpuSeconds: number; cpuMost: number; driverSeconds: number };
+    const { cpuSeconds: used, cpuMost: most, driverSeconds, ...outcome } = said;
     const micros = (seconds: number): number => (outcome.done > 0 ? (seconds / outcome.done) * 1e6 : 0);
-    return { ...outcome, busy: outcome.seconds > 0 ? used / outcome.seconds : 0, cpuMicros: micros(used), busiestMicros: micros(most) };
+    return {
+      ...outcome,
+      busy: outcome.seconds > 0 ? used / outcome.seconds : 0,
+      cpuMicros: micros(used),
+      busiestMicros: micros(most),
+      driverMicros: micros(driverSeconds),
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -10,6 +10,8 @@ export type Sample = {
   /** Share of one core that the measured server was busy; and its processor time per thing done. */
   busy?: number;
   cpuMicros?: number;
+  /** Who spent how much processor time per thing done, in microseconds, when all share the same cores. */
+  parts?: Record<string, number>;
   loss?: string;
 };
 
@@ -45,6 +47,7 @@ export type Ratio = {
   /** By processor time per thing done, when the driver and not the server was the limit. */
   ratioByCpu?: number;
   busy?: { ours: number; limit: number };
+  parts?: { ours: Record<string, number>; limit: Record<string, number> };
   met: boolean;
   loss?: string;
   /** With what it was measured, when a file holds several runs. */
@@ -84,8 +87,12 @@ export async function compare(what: Comparison, pairs: number): Promise<Ratio> {
     pairs: ratios,
     ratioByCpu,
     busy,
+    parts: ours[0]?.parts && limit[0]?.parts && { ours: partsOf(ours), limit: partsOf(limit) },
     met: what.better === 'more' ? decides >= what.aim : decides <= what.aim,
   };
 }
+
+const partsOf = (samples: readonly Sample[]): Record<string, number> =>
+  Object.fromEntries(Object.keys(samples[0]!.parts!).map((name) => [name, Math.round(median(samples.map(({ parts }) => parts?.[name] ?? 0)))]));
 
 const described = ({ id, title, unit, aim, better, note }: Comparison) => ({ id, title, unit, aim, better, note });

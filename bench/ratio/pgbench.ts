@@ -22,12 +22,14 @@ export async function pgbench(
   ms: number,
   variables: Record<string, number | string>,
   clients = 16,
+  spent: (seconds: number) => void = () => {},
 ): Promise<number> {
   const scripts = [files].flat().flatMap((file) => ['-f', file]);
   const defined = Object.entries(variables).flatMap(([name, value]) => ['-D', `${name}=${value}`]);
   const seconds = Math.max(1, Math.round(ms / 1_000));
   const out = await run([findPgbench(), '-n', '-M', 'prepared', '-c', String(clients), '-j', '2', '-T', String(seconds), ...defined, ...scripts, databaseUrl], {
     limitMs: ms + 60_000,
+    spent,
   });
   const failed = Number(/number of failed transactions: (\d+)/.exec(out)?.[1] ?? 0);
   if (failed > 0) throw new Error(`pgbench: ${failed} transactions failed`);

@@ -78,6 +78,17 @@ export async function measure(
   return { ratios: measured, postgres };
 }
 
+/** What a reader must know besides: circumstances, and who spent the processor's time. */
+export function notesOf({ id, title, note, parts }: Ratio): string[] {
+  const told = (side: Record<string, number>): string =>
+    Object.entries(side)
+      .map(([name, micros]) => `${name} ${micros}`)
+      .join(' + ');
+  const spent = parts && `processor time each, in µs: ours ${told(parts.ours)}, the limit ${told(parts.limit)}`;
+  const all = [note, spent].filter(Boolean).join('; ');
+  return all ? [`${id}, ${title}: ${all}`] : [];
+}
+
 export function ratioTable(ratios: readonly Ratio[]): string {
   const sign = (ratio: Ratio) => (ratio.better === 'more' ? '≥' : '≤');
   return table(
@@ -118,7 +129,7 @@ export async function ratios(names: readonly string[], { pairs, ms }: { pairs: n
   };
   const { ratios: measured } = await measure(entriesOf(names), { pairs, ms }, keepAll);
   console.log(`\n${ratioTable(measured)}`);
-  for (const { id, note } of measured) if (note) console.log(`${id}: ${note}`);
+  for (const ratio of measured) for (const line of notesOf(ratio)) console.log(line);
   console.error(`kept: ${path}`);
   return measured.length > 0 && measured.every(({ loss }) => loss === undefined);
 }

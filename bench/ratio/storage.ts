@@ -5,6 +5,8 @@ import { request, httpRun } from '../client/http.ts';
 import { move } from '../cores.ts';
 import { loss, moveDatabase } from '../parlour.ts';
 import type { Comparison, Sample } from './pairs.ts';
+import { cpuSeconds } from '../processes.ts';
+import { familySeconds, postmasterOf } from '../shares.ts';
 import { findPgbench, pgbench } from './pgbench.ts';
 import type { Stage } from './stage.ts';
 
@@ -33,6 +35,13 @@ export function r5(inFlight?: number, limit: 'pgbench' | 'program' = 'pgbench') 
     await moveDatabase(house, 'all');
     move(server.pid, 'all');
     let round = 0;
+    const postmaster = await postmasterOf(house.sql);
+    /** Microseconds per thing done since an earlier look; without one, seconds so far. */
+    const spentBy = (before?: Spent, done = 1): Spent => {
+      const now = { server: cpuSeconds(server.pid), postgres: familySeconds(postmaster) };
+      if (!before) return now;
+      return { server: ((now.server - before.server) / done) * 1e6, postgres: ((now.postgres - before.postgres) / done) * 1e6 };
+    };
     return {
       id: inFlight === undefined ? 'R5' : 'R5s',
       title: `durable sends over ${inFlight === undefined ? 'REST' : 'sockets'} / ${limit === 'pgbench' ? 'pgbench' : "a Bun program's"} single inserts`,
@@ -53,31 +62,37 @@ export function r5(inFlight?: number, limit: 'pgbench' | 'program' = 'pgbench') 
           rooms: house.rooms,
           texts,
         };
+        const before = spentBy();
         const outcome = await drive(inFlight === undefined ? job : { ...job, inFlight }, { pid: server.pid, share: 'all' });
+        const parts = { driver: outcome.driverMicros, ...spentBy(before, outcome.done) };
         const lost = outcome.loss ?? (await loss(house.sql, runName, outcome.done));
         await Bun.sleep(SETTLE_MS);
-        return { value: outcome.rate, loss: lost };
+        return { value: outcome.rate, parts, loss: lost };
       },
       async limit() {
         await moveDatabase(house, 'all');
         const [rooms, lines] = [house.rooms.length, texts.length];
-        const value =
-          limit === 'pgbench'
-            ? await pgbench(house.databaseUrl, INSERT, ms, { rooms, texts: lines }, CONNECTIONS)
-            : (
-                await stage.once('ratio/baselines/insert.ts', {
-                  DATABASE_URL: house.databaseUrl,
-                  CLIENTS: `${CONNECTIONS}`,
-                  ROOMS: `${rooms}`,
-                  TEXTS: `${lines}`,
-                })
-              ).rate!;
+        if (limit === 'program') {
+          const env = { DATABASE_URL: house.databaseUrl, CLIENTS: `${CONNECTIONS}`, ROOMS: `${rooms}`, TEXTS: `${lines}` };
+          const { rate } = await stage.once('ratio/baselines/insert.ts', env);
+          await Bun.sleep(SETTLE_MS);
+          return { value: rate! };
+        }
+        let driver = 0;
+        const before = spentBy();
+        const value = await pgbench(house.databaseUrl, INSERT, ms, { rooms, texts: lines }, CONNECTIONS, (seconds) => {
+          driver = seconds;
+        });
+        const done = (value * ms) / 1_000;
+        const parts = { driver: (driver / done) * 1e6, postgres: spentBy(before, done).postgres };
         await Bun.sleep(SETTLE_MS);
-        return { value };
+        return { value, parts };
       },
     };
   };
 }
+
+type Spent = { server: number; postgres: number };
 
 export async function r7(stage: Stage): Promise<Comparison> {
   const { house } = stage;
