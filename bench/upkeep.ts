@@ -23,10 +23,13 @@ type Way = 'nobody merges' | 'merged every 200 ms' | 'merged behind' | 'own tabl
 type Result = { way: Way; sentPerSecond: number; sends: Spread; flushes: Spread; searches: Spread; merging: number };
 /** Milliseconds to merge so many rows into the index of words and into that of parts. */
 type Merge = { rows: number; words: number; parts: number };
-type Options = { rate: number; seconds: number };
+/** Of `seconds` the first `warm` are not counted. */
+type Options = { rate: number; seconds: number; warm?: number };
 
 const BATCH = 256;
 const SEARCHES = 50;
+/** Seconds. */
+const WARM = 6;
 const silent = createLog({ level: 'silent' });
 
 /** Sends at `rate` a second in one lane, as the writer does: whatever has gathered while the last batch was written is the next one. */
@@ -34,7 +37,7 @@ async function send(
   db: Database,
   dataset: Dataset,
   texts: string[],
-  { rate, seconds }: Options,
+  { rate, seconds, warm = 0 }: Options,
 ): Promise<{ taken: number[]; flushes: number[]; spent: number }> {
   const { append } = createMessageQueries(db);
   const taken: number[] = [];
@@ -58,7 +61,7 @@ async function send(
     }));
     const called = performance.now();
     await append(drafts, false);
-    flushes.push(performance.now() - called);
+    if (called - from >= warm * 1_000) flushes.push(performance.now() - called);
     for (let at = 0; at < size; at++) taken.push(performance.now() - from - ((sent + at) * 1_000) / rate);
     sent += size;
   }
@@ -124,7 +127,8 @@ async function measure(way: Way, house: House, db: Database, texts: string[], op
   const kinds = searches(db.sql, way === 'own table');
   const jobs = Array.from({ length: SEARCHES * options.seconds }, (_, at) => kinds[at % kinds.length]!);
   const before = await backgroundSeconds(house.sql);
-  const [sent, taken] = await Promise.all([send(db, house.dataset!, texts, options), paced(jobs, SEARCHES)]);
+  const [sent, found] = await Promise.all([send(db, house.dataset!, texts, options), paced(jobs, SEARCHES)]);
+  const { warm = 0 } = options;
   let spent = 0;
   for (const [pid, seconds] of await backgroundSeconds(house.sql)) spent += seconds - (before.get(pid) ?? 0);
   clearInterval(merging);
@@ -133,9 +137,9 @@ async function measure(way: Way, house: House, db: Database, texts: string[], op
   return {
     way,
     sentPerSecond: Math.round(sent.taken.length / sent.spent),
-    sends: spreadOf(sent.taken),
+    sends: spreadOf(sent.taken.slice(warm * options.rate)),
     flushes: spreadOf(sent.flushes),
-    searches: spreadOf(taken),
+    searches: spreadOf(found.slice(warm * SEARCHES)),
     merging: Math.round(spent * 100) / 100,
   };
 }
@@ -194,9 +198,10 @@ if (import.meta.main) {
   for (const way of [...rounds, ...Array.from({ length: Number(values.rounds) }, () => 'own table' as const)]) {
     if (way === 'own table' && !results.some((result) => result.way === way)) await house.sql.unsafe(OWN_TABLE);
     if (way !== 'own table') await house.sql.unsafe(MERGE);
-    // Each begins behind a checkpoint, so that none pays for the pages that the one before it wrote.
+    // Each begins behind a checkpoint, and is counted when the first changes of most pages, which go whole into the log, are over: at this rate
+    // that is the time between two checkpoints but for its first seconds.
     await house.sql.unsafe('checkpoint');
-    results.push(await measure(way, house, db, texts, options));
+    results.push(await measure(way, house, db, texts, { ...options, seconds: WARM + options.seconds, warm: WARM }));
     const { sends, flushes, searches: found, merging } = results.at(-1)!;
     console.log(`${way}: sends ${told(sends)}, flushes ${told(flushes)}, searches ${told(found)}, ${merging} s merging`);
   }
