@@ -10,6 +10,9 @@ import type { PollRow, RealtimeQueries } from './queries.ts';
 const POLL_MS = 1_000;
 /** Sessions and memberships of this long ago are asked for, so that a few missed polls lose none. */
 const WINDOW_SECONDS = 10;
+/** After a failover all rooms get a new epoch, a few at a time: their rows are locked meanwhile. A million take some two minutes. */
+const RENEWED_AT_ONCE = 500;
+const RENEW_MS = 50;
 
 export type PollPorts = {
   log: Log;
@@ -55,6 +58,16 @@ export function startPoll({ log, queries, feeds, heal, gone, ended, added, tick 
     );
     if (renewed.length > 0) log.error({ rooms: renewed.length }, 'the database has lost commits: rooms begin a new epoch');
     for (const feed of rooms) heal(feed);
+    if (all) void renewOthers();
+  }
+
+  /** Then the rooms that nobody hears now: who comes back to one with a cursor must not go on at a seq that was used again. */
+  async function renewOthers(): Promise<void> {
+    let after: string | undefined = '00000000-0000-0000-0000-000000000000';
+    while (after !== undefined && !stopped) {
+      after = await queries.renewNext(after, RENEWED_AT_ONCE).catch(() => after);
+      await Bun.sleep(RENEW_MS);
+    }
   }
 
   async function ask(): Promise<void> {

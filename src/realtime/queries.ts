@@ -93,5 +93,17 @@ export function createRealtimeQueries({ sql }: Pick<Database, 'sql'>) {
         where r.id = w.room_id and r.epoch = w.epoch and ((${regardless} and not starts_with(r.epoch, t.name || '.')) or r.last_seq < w.head)
         returning r.id as "roomId"`;
     },
+
+    /** The same for the next rooms by id, whoever follows them, unless they have an epoch of this timeline. Returns the last id; undefined at the end. */
+    async renewNext(after: string, rooms: number): Promise<string | undefined> {
+      const [row] = await sql<{ id: string }>`
+        with part as materialized (select r.id from rooms r where r.id > ${after}::uuid order by r.id limit ${rooms}::int for no key update),
+        renewed as (
+          update rooms r set epoch = t.name || '.' || gen_random_uuid() from part p, left(pg_walfile_name(pg_current_wal_lsn()), 8) as t(name)
+          where r.id = p.id and not starts_with(r.epoch, t.name || '.')
+        )
+        select p.id from part p order by p.id desc limit 1`;
+      return row?.id;
+    },
   };
 }
