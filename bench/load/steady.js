@@ -46,12 +46,23 @@ export function turn() {
 let begun;
 let begunFor;
 
-/** When iteration `n` of a scenario of this rate was meant to begin, in milliseconds since 1970. */
+/** An iteration that k6 drops is not numbered, so all later ones seem to be late by its share of a second. */
+const REMEMBERED = 8;
+let lately = [];
+
+/**
+ * When iteration `n` of a scenario of this rate was meant to begin, in milliseconds since 1970. Called when it begins: being late counts, but
+ * not what this user's last iterations were all late by.
+ */
 export function intended(rate, n) {
   // A user may serve several scenarios, one after the other.
   if (scenario.name !== begunFor) {
     begunFor = scenario.name;
     begun = Number(scenario.startTime);
+    lately = new Array(REMEMBERED).fill(0);
   }
-  return begun + (n * 1000) / rate;
+  const due = begun + (n * 1000) / rate;
+  lately.shift();
+  lately.push(Math.max(0, Date.now() - due));
+  return due + Math.min(...lately);
 }
