@@ -3,7 +3,8 @@
  * Only hashes leave this file; it never logs or repeats what it is given.
  */
 import { hash, verify } from '@node-rs/argon2';
-import { AppError, type Issue, issue } from '../errors.ts';
+import { type Issue, issue } from '../errors.ts';
+import { createTurns } from '../lib/turns.ts';
 import { lowerPoolPriority } from './background.ts';
 
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -18,27 +19,19 @@ export type Passwords = ReturnType<typeof createPasswords>;
  * without answering a single login sooner.
  */
 export function createPasswords({ atOnce, queue = QUEUE }: { atOnce: number; queue?: number }) {
-  const waiting: (() => void)[] = [];
-  let running = 0;
+  const turn = createTurns({ atOnce, waiting: queue });
   let dummy: Promise<string> | undefined;
   /** Threads come with the work, so the first few rounds of it look for them. */
   let looks = 4 * atOnce;
 
-  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (running >= atOnce) {
-      if (waiting.length >= queue) throw new AppError('overloaded', 'Too many passwords are being checked; nothing was done.', { retryAfterMs: 1_000 });
-      // Whoever finishes hands its place on: `running` stays as it is.
-      await new Promise<void>((go) => waiting.push(go));
-    } else running++;
-    try {
-      return await work();
-    } finally {
-      if (looks > 0 && looks-- % atOnce === 0) lowerPoolPriority();
-      const next = waiting.shift();
-      if (next) next();
-      else running--;
-    }
-  }
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> =>
+    turn(async () => {
+      try {
+        return await work();
+      } finally {
+        if (looks > 0 && looks-- % atOnce === 0) lowerPoolPriority();
+      }
+    });
 
   const hashed = (password: string): Promise<string> => inTurn(() => hash(password, PARAMETERS));
 
