@@ -77,8 +77,8 @@ function ratios(): string {
   )}\n\n${notes.join('\n')}`;
 }
 
-/** R4's rows differ in how many publishes are in flight. */
-const titleOf = ({ id, title, note }: Ratio): string => (id === 'R4' && note ? `${title} (${note.split(',')[0]})` : title);
+/** R4's and R11's rows differ in how many publishes are in flight. */
+const titleOf = ({ id, title, note }: Ratio): string => ((id === 'R4' || id === 'R11') && note ? `${title} (${note.split(',')[0]})` : title);
 
 function guard(): string {
   const file = kept<RatioFile>('guard');

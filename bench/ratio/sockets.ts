@@ -137,6 +137,8 @@ export async function r8(stage: Stage): Promise<Comparison> {
 }
 
 const KIB = 1_024;
+/** Idle is who has been so for a while: the garbage of ten thousand openings is collected with the engine's leisure. */
+const IDLE_MS = 30_000;
 
 /**
  * Each sample is a server of its own, because memory that was once used is not given back. The sockets belong to the people of the
@@ -159,8 +161,7 @@ export function r9(sockets: number) {
       await Bun.sleep(2_000);
       const before = residentBytes(target.pid);
       const held = await hold(job(sockets));
-      // Garbage of ten thousand openings: idle collections take their time.
-      await Bun.sleep(12_000);
+      await Bun.sleep(IDLE_MS);
       const after = residentBytes(target.pid);
       const { loss } = await held.release();
       await first.release();
