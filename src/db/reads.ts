@@ -31,7 +31,7 @@ const CALLED = /\b([a-z0-9]+_[a-z0-9_]*)"?\s*\(/gi;
 
 /** Whether this text, with all of its fragments, reads and does nothing else. */
 export function onlyReads(text: string): boolean {
-  if (!/^\s*\(?\s*(select|with|values)\b/i.test(text) || WRITING.test(text)) return false;
+  if (!/^\s*(explain \(format json\)\s)?\s*\(?\s*(select|with|values)\b/i.test(text) || WRITING.test(text)) return false;
   for (const [, name] of text.matchAll(CALLED)) if (!READING.has(name!.toLowerCase()) && !name!.startsWith('parlour_')) return false;
   return true;
 }

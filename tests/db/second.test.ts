@@ -9,6 +9,7 @@ import { connectionLost } from '../../src/db/failures.ts';
 import { onlyReads } from '../../src/db/reads.ts';
 import { AppError } from '../../src/errors.ts';
 import { freshOpenDatabase } from '../support/postgres.ts';
+import { openProxy } from '../support/proxy.ts';
 import { until } from '../support/wait.ts';
 
 let database: Awaited<ReturnType<typeof freshOpenDatabase>>;
@@ -16,89 +17,115 @@ let other: ReturnType<typeof openDatabase>;
 beforeAll(async () => {
   database = await freshOpenDatabase();
   other = openDatabase({ url: database.url, pool: 1, deadlineMs: 5_000 });
+  await database.sql`create table held (n int)`;
+  await database.sql`create table marks (n int)`;
 });
 afterAll(async () => {
   await other[Symbol.asyncDispose]();
   await database[Symbol.asyncDispose]();
 });
 
-/** Ends the backend that runs a statement with this word in it, as soon as there is one. */
-const terminate = (word: string): Promise<unknown> =>
+/** While this lasts, whoever reads the table `held` waits; `let go` lets them. */
+async function holding(work: (letGo: () => Promise<unknown>) => Promise<void>): Promise<void> {
+  const holder = other.alone();
+  await holder.unsafe('begin');
+  await holder.unsafe('lock table held in access exclusive mode');
+  try {
+    await work(() => holder.unsafe('commit'));
+  } finally {
+    await holder.end({ timeout: 1 });
+  }
+}
+
+/** Ends the backend that waits with this word in its statement, as soon as there is one that is not `but`; returns its id. */
+const terminate = (word: string, but = 0): Promise<number> =>
   until(`a backend at ${word}`, async () => {
-    const rows = await other.sql<{ done: boolean }>`
-      select pg_terminate_backend(pid) as done from pg_stat_activity
-      where datname = current_database() and state = 'active' and pid <> pg_backend_pid() and position(${word} in query) > 0`;
-    return rows.length > 0;
+    const [row] = await other.sql<{ pid: number }>`
+      with found as materialized (
+        select pid from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and position(${word} in query) > 0 and pid <> ${but}::int
+      )
+      select pid from found where pg_terminate_backend(pid)`;
+    return row?.pid;
   });
 const codeOf = (promise: PromiseLike<unknown>): Promise<string> =>
   Promise.resolve(promise).then(
     () => 'answered',
     (error: unknown) => (error instanceof AppError ? error.code : String(error)),
   );
-const slow = () => other.sql`from generate_series(1, 2000000) as n where n % 7 = 8`;
 
 test('a read whose backend is terminated is answered, as a template, with fragments, as text and through Drizzle', async () => {
-  const before = database.stats();
+  const before = database.stats().answered;
   const reads = {
-    template: () => database.sql`select count(*) as a_template from generate_series(1, 2000000) as n where n % 7 = ${8}::int`,
-    fragments: () => database.sql`select count(*) as a_fragment ${slow()}`,
-    text: () => database.sql.unsafe('select count(*) as a_text from generate_series(1, $1::int) as n', [2_000_000]),
-    drizzle: () => database.orm.execute(drizzleSql`select count(*) as a_drizzle from generate_series(1, ${2_000_000}::int) as n`),
+    a_template: () => database.sql`select count(*) as a_template from held where n = ${1}::int`,
+    a_fragment: () => database.sql`select count(*) as a_fragment ${database.sql`from held where n = ${1}::int`}`,
+    a_text: () => database.sql.unsafe('select count(*) as a_text from held where n = $1::int', [1]),
+    a_drizzle: () => database.orm.execute(drizzleSql`select count(*) as a_drizzle from held where n = ${1}::int`),
   };
   for (const [name, read] of Object.entries(reads)) {
-    const answer = codeOf(read());
-    await terminate(`a_${name === 'fragments' ? 'fragment' : name}`);
-    expect([name, await answer]).toEqual([name, 'answered']);
+    await holding(async (letGo) => {
+      const answer = codeOf(read());
+      await terminate(name);
+      await letGo();
+      expect([name, await answer]).toEqual([name, 'answered']);
+    });
   }
   expect(database.stats().inFlight).toBe(0);
-  expect(database.stats().answered - before.answered).toBe(4);
+  expect(database.stats().answered - before).toBe(4);
 }, 20_000);
 
 test('twice is enough: the second loss is the answer, and says what it was', async () => {
-  const read = database.sql`select count(*) as lost_twice ${slow()}`.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  await terminate('lost_twice');
-  await until('it is asked again', async () => {
-    const rows =
-      await other.sql`select 1 from pg_stat_activity where datname = current_database() and state = 'active' and position('lost_twice' in query) > 0 and pid <> pg_backend_pid()`;
-    return rows.length > 0;
+  await holding(async () => {
+    const read = database.sql`select count(*) as lost_twice from held`.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await terminate('lost_twice', await terminate('lost_twice'));
+    const error = await read;
+    expect(error).toBeInstanceOf(AppError);
+    expect([(error as AppError).code, connectionLost(error)]).toEqual(['unavailable', true]);
+    expect(database.stats().inFlight).toBe(0);
   });
-  await terminate('lost_twice');
-  const error = await read;
-  expect(error).toBeInstanceOf(AppError);
-  expect([(error as AppError).code, connectionLost(error)]).toEqual(['unavailable', true]);
-  expect(database.stats().inFlight).toBe(0);
 }, 20_000);
 
 test('a write is not asked again, not even one behind a function; it is open whether it happened', async () => {
-  await database.sql`create table marks (n int)`;
-  await database.sql`create function mark_slowly(p int) returns int language plpgsql as $$ begin insert into marks values (p); perform pg_sleep(3); return p; end $$`;
+  await database.sql`create function mark_slowly(p int) returns int language plpgsql as $$ begin insert into marks select p + count(*) from held; return p; end $$`;
   for (const write of [
-    database.sql`with slow as (select count(*) as n ${slow()}) insert into marks select n from slow /* first_write */`,
-    database.sql`select mark_slowly(1) as second_write`,
+    () => database.sql`insert into marks select count(*) as a_write from held`,
+    () => database.sql`with done as (insert into marks select count(*) as a_write from held returning n) select * from done`,
+    () => database.sql`select mark_slowly(1) as a_write`,
   ]) {
-    const answer = codeOf(write);
-    await terminate('_write');
-    expect(await answer).toBe('unavailable');
+    await holding(async (letGo) => {
+      const answer = codeOf(write());
+      await terminate('a_write');
+      // Time for a second one to be waiting; let go, it would write.
+      await Bun.sleep(150);
+      await letGo();
+      expect(await answer).toBe('unavailable');
+    });
   }
-  await Bun.sleep(200);
-  const running =
-    await other.sql`select 1 from pg_stat_activity where datname = current_database() and position('_write' in query) > 0 and state = 'active' and pid <> pg_backend_pid()`;
-  expect([...running]).toEqual([]);
-  expect([...(await other.sql`select n from marks`)]).toEqual([]);
+  expect([...(await database.sql`select n from marks`)]).toEqual([]);
 }, 20_000);
 
-test('the second time counts for the same deadline, and what then waits is not run', async () => {
-  await using hasty = openDatabase({ url: database.url, pool: 1, deadlineMs: 1_000 });
-  await hasty.sql`set statement_timeout = 0`;
-  const from = performance.now();
-  const answer = codeOf(hasty.sql`select count(*) as hasty from generate_series(1, 60000000) as n where n % 7 = 8`);
-  await terminate('hasty');
-  expect(await answer).toBe('unavailable');
-  expect(performance.now() - from).toBeLessThan(1_500);
-  await until('nothing is left', () => hasty.stats().inFlight === 0);
+test('the second time counts for the same deadline', async () => {
+  const address = new URL(database.url);
+  await using proxy = openProxy({ port: Number(address.port) });
+  address.port = String(proxy.port);
+  await using hasty = openDatabase({ url: address.href, pool: 1, deadlineMs: 1_000 });
+  await holding(async () => {
+    const from = performance.now();
+    const answer = codeOf(hasty.sql`select count(*) as hasty from held`);
+    await Bun.sleep(300);
+    // From here on nothing is answered, but the end of the connection is heard.
+    proxy.deafen();
+    await terminate('hasty');
+    expect(await answer).toBe('unavailable');
+    const ms = performance.now() - from;
+    expect([ms > 900, ms < 1_250]).toEqual([true, true]);
+  });
+  proxy.cut();
+  await until('it works again', () => codeOf(hasty.sql`select 1`).then((code) => code === 'answered'));
+  expect(hasty.stats().inFlight).toBe(0);
 }, 20_000);
 
 test('robbed of half of its backends again and again, readers hardly notice', async () => {
@@ -127,8 +154,8 @@ test('robbed of half of its backends again and again, readers hardly notice', as
   await Promise.all(workers);
   console.log(JSON.stringify({ fault: 'backends terminated under readers', terminated, answered, failed }));
   expect(terminated).toBeGreaterThan(15);
-  // Without the second time each terminated backend fails what it had in its pipeline: 521 of 16,103 (measured).
-  expect(failed / (answered + failed)).toBeLessThan(0.005);
+  // Without the second time each terminated backend fails all that it had in its pipeline: 521 of 16,103 for 24 of them (measured).
+  expect(failed).toBeLessThan(terminated);
   expect(database.stats().inFlight).toBe(0);
 }, 30_000);
 
@@ -165,6 +192,9 @@ test.each([
   ['select "append_messages"($1)', false],
   ["select nextval('s')", false],
   ['update rooms set name = $1', false],
+  ['explain (format json) select 1', true],
+  ['explain (analyze) select 1', false],
+  ['explain (format json) delete from rooms', false],
   ['explain analyze delete from rooms', false],
   ['begin', false],
 ])('%s: %p', (text, reads) => {
