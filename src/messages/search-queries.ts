@@ -43,6 +43,9 @@ type Fragment = any;
 type Scope = { rooms: number; visible: number; total: number; oldest: string | null; newest: string | null };
 type Explained = { 'QUERY PLAN': { Plan: { 'Plan Rows': number } }[] };
 
+/** The text form of an array, so that each parameter is one text (bench/ratio hands them to pgbench). Of numbers, or words and blanks: nothing to escape. */
+const arrayOf = (items: readonly (number | string)[]): string => `{${items.map((item) => `"${item}"`).join(',')}}`;
+
 export type SearchQueries = ReturnType<typeof createSearchQueries>;
 
 export function createSearchQueries({ sql }: Pick<Database, 'sql'>) {
@@ -61,8 +64,8 @@ export function createSearchQueries({ sql }: Pick<Database, 'sql'>) {
     const keys = words !== null && days ? dayKeys(days.from, days.to) : null;
     return sql`true
       ${asked === null ? none : sql`and m.search @@ ${asked}::tsquery`}
-      ${sieve && sieve.pairs.length > 0 ? sql`and parlour_keys(m.content, m.created_at) @> parlour_pairs(${sieve.pairs}::text[])` : none}
-      ${keys ? sql`and parlour_keys(m.content, m.created_at) && ${keys}::int[]` : none}
+      ${sieve && sieve.pairs.length > 0 ? sql`and parlour_keys(m.content, m.created_at) @> parlour_pairs(${arrayOf(sieve.pairs)}::text[])` : none}
+      ${keys ? sql`and parlour_keys(m.content, m.created_at) && ${arrayOf(keys)}::int[]` : none}
       ${part === null ? none : sql`and parlour_parts(m.content) like ${likeParts(part)}`}`;
   }
   const indexed = (wanted: Wanted, days: Days | undefined): Fragment =>
@@ -143,7 +146,9 @@ export function createSearchQueries({ sql }: Pick<Database, 'sql'>) {
     /** How many messages hold the words and the part, anywhere; roughly. Pairs know better than words how often a phrase is there. */
     matching: async (wanted: Wanted): Promise<number> => {
       const ofPairs = (wanted.sieve?.pairs ?? []).map((pair) =>
-        estimate(sql<Explained>`explain (format json) select from messages m where parlour_keys(m.content, m.created_at) @> parlour_pairs(${[pair]}::text[])`),
+        estimate(
+          sql<Explained>`explain (format json) select from messages m where parlour_keys(m.content, m.created_at) @> parlour_pairs(${arrayOf([pair])}::text[])`,
+        ),
       );
       const ofWords = wanted.words !== null && wanted.part === null && wanted.sieve?.words === null ? [] : [all(wanted)];
       return Math.min(...(await Promise.all([...ofPairs, ...ofWords])));
