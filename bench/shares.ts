@@ -41,6 +41,18 @@ export function watchShares(who: Record<string, () => number>): { stop: () => Sh
   };
 }
 
+type Spent = { server: number; postgres: number };
+
+/** What a server and its Postgres spend: `spentBy()` is a look, `spentBy(look, done)` the microseconds since then for each of `done` things. */
+export async function spendingOf(serverPid: number, sql: postgres.Sql): Promise<(before?: Spent, done?: number) => Spent> {
+  const postmaster = await postmasterOf(sql);
+  return (before, done = 1) => {
+    const now = { server: cpuSeconds(serverPid), postgres: familySeconds(postmaster) };
+    if (!before) return now;
+    return { server: ((now.server - before.server) / done) * 1e6, postgres: ((now.postgres - before.postgres) / done) * 1e6 };
+  };
+}
+
 function statOf(pid: number): { name: string; parent: number; own: number; ended: number } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -56,7 +68,7 @@ function statOf(pid: number): { name: string; parent: number; own: number; ended
 }
 
 /** Seconds of processor time of a process and its children, ended ones too. */
-export function familySeconds(pid: number): number {
+function familySeconds(pid: number): number {
   const parent = statOf(pid);
   if (!parent) return 0;
   let sum = parent.own + parent.ended;

@@ -11,6 +11,7 @@ import { searchKinds } from '../kinds.ts';
 import { type House, moveDatabase } from '../parlour.ts';
 import type { Comparison } from './pairs.ts';
 import { pgbench } from './pgbench.ts';
+import { spendingOf } from '../shares.ts';
 import type { Stage } from './stage.ts';
 import { openCatcher, type Statement } from './statements.ts';
 
@@ -45,6 +46,7 @@ export function r12(only: 'all' | 'page') {
       request('GET', `/api/v1/messages?${new URLSearchParams({ ...question, limit: String(LIMIT) })}`, { token: tokens[0] }),
     );
     const files = await writeScripts(house.sql, house.dataDir, scripts);
+    const spentBy = await spendingOf(server.pid, house.sql);
     const statements = scripts.flat().length / scripts.length;
     return {
       id: 'R12',
@@ -55,13 +57,22 @@ export function r12(only: 'all' | 'page') {
       note: `${dataset.messages.toLocaleString('en-US')} messages, ${questions.length} questions (${KINDS.join(', ')}), ${CLIENTS} connections and clients, prepared, ${statements.toFixed(1)} statements a search in pgbench`,
       async ours() {
         await moveDatabase(house, 'all');
-        const { rate, loss } = await drive(
+        const before = spentBy();
+        const { rate, done, driverMicros, loss } = await drive(
           { job: 'get', where: { host: server.host, port: server.port }, connections: CLIENTS, ms, requests },
           { pid: server.pid, share: 'all' },
         );
-        return { value: rate, loss };
+        return { value: rate, parts: { driver: driverMicros, ...spentBy(before, done) }, loss };
       },
-      limit: async () => ({ value: await pgbench(house.databaseUrl, files, ms, {}, CLIENTS) }),
+      async limit() {
+        let driver = 0;
+        const before = spentBy();
+        const value = await pgbench(house.databaseUrl, files, ms, {}, CLIENTS, (seconds) => {
+          driver = seconds;
+        });
+        const done = (value * ms) / 1_000;
+        return { value, parts: { driver: (driver / done) * 1e6, postgres: spentBy(before, done).postgres } };
+      },
     };
   };
 }

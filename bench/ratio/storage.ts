@@ -5,8 +5,7 @@ import { request, httpRun } from '../client/http.ts';
 import { move } from '../cores.ts';
 import { loss, moveDatabase } from '../parlour.ts';
 import type { Comparison, Sample } from './pairs.ts';
-import { cpuSeconds } from '../processes.ts';
-import { familySeconds, postmasterOf } from '../shares.ts';
+import { spendingOf } from '../shares.ts';
 import { findPgbench, pgbench } from './pgbench.ts';
 import type { Stage } from './stage.ts';
 
@@ -35,13 +34,7 @@ export function r5(inFlight?: number, limit: 'pgbench' | 'program' = 'pgbench') 
     await moveDatabase(house, 'all');
     move(server.pid, 'all');
     let round = 0;
-    const postmaster = await postmasterOf(house.sql);
-    /** Microseconds per thing done since an earlier look; without one, seconds so far. */
-    const spentBy = (before?: Spent, done = 1): Spent => {
-      const now = { server: cpuSeconds(server.pid), postgres: familySeconds(postmaster) };
-      if (!before) return now;
-      return { server: ((now.server - before.server) / done) * 1e6, postgres: ((now.postgres - before.postgres) / done) * 1e6 };
-    };
+    const spentBy = await spendingOf(server.pid, house.sql);
     return {
       id: inFlight === undefined ? 'R5' : 'R5s',
       title: `durable sends over ${inFlight === undefined ? 'REST' : 'sockets'} / ${limit === 'pgbench' ? 'pgbench' : "a Bun program's"} single inserts`,
@@ -91,8 +84,6 @@ export function r5(inFlight?: number, limit: 'pgbench' | 'program' = 'pgbench') 
     };
   };
 }
-
-type Spent = { server: number; postgres: number };
 
 export async function r7(stage: Stage): Promise<Comparison> {
   const { house } = stage;
