@@ -6,10 +6,11 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
+import { running } from '../src/db/cluster.ts';
 import { openEmbedded } from '../src/db/embedded.ts';
 import { fillDataset, type Dataset } from './dataset.ts';
 import { move, on, type Share } from './cores.ts';
-import { run, startUntil, type Started } from './processes.ts';
+import { atEarlyEnd, run, startUntil, type Started } from './processes.ts';
 import { ROOT } from './setting.ts';
 
 export type Person = { id: string; username: string; accessToken: string };
@@ -46,6 +47,9 @@ export type HouseOptions = {
   dataset?: number;
 };
 
+/** Longest that an interrupted bench waits for its Postgres. */
+const QUIT_MS = 2_000;
+
 /** Sessions outlive every bench, and no limit but the machine's decides. */
 const ENV = {
   NODE_ENV: 'development',
@@ -70,6 +74,15 @@ export async function openHouse({ users = 20, rooms = 100, messages = 0, dataset
   const dataDir = mkdtempSync(join(tmpdir(), 'parlour-bench-'));
   chmodSync(dataDir, 0o755);
   opened.defer(() => rmSync(dataDir, { recursive: true, force: true }));
+  // An embedded Postgres outlives whoever started it: a bench that is interrupted must end its own.
+  const interrupted = atEarlyEnd(() => {
+    const folder = join(dataDir, 'postgres');
+    const cluster = running(folder);
+    if (cluster) process.kill(cluster.pid, 'SIGQUIT');
+    for (let waited = 0; running(folder) && waited < QUIT_MS; waited += 20) Bun.sleepSync(20);
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+  opened.defer(interrupted);
   const databaseUrl = process.env.DATABASE_URL || opened.use(await openEmbedded(dataDir)).url;
   const env = { ...ENV, DATABASE_URL: databaseUrl, DATA_DIR: dataDir, JWT_SECRET: crypto.randomUUID() };
   const parlour = (...args: unknown[]) => run([process.execPath, 'src/cli.ts', ...args.map(String)], { cwd: ROOT, env, limitMs: 300_000 });

@@ -8,6 +8,13 @@ const leave = (): void => {
 process.on('exit', leave);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
 
+/** Has `end` called when this process leaves before its time (Ctrl-C, an error that nobody caught); the result takes it back. Must not wait. */
+export function atEarlyEnd(end: () => void): () => void {
+  const entry = { kill: () => end() };
+  alive.add(entry);
+  return () => void alive.delete(entry);
+}
+
 export type Started = {
   pid: number;
   /** The value of the first JSON line on stdout that has `key`. */
