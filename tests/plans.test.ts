@@ -98,6 +98,8 @@ function faults(plan: Node, sorted: number): string[] {
     if (node['Index Name']) usedIndexes.add(node['Index Name']);
     // Never run: a branch that was not taken, or an estimate (EXPLAIN).
     if (!node['Actual Loops']) return [];
+    // Postgres' own tables are a few pages.
+    if (node['Relation Name']?.startsWith('pg_')) return [];
     if (node['Node Type'] === 'Seq Scan') return [`reads ${node['Relation Name']} through`];
     if (!/Sort$/.test(node['Node Type'])) return [];
     const rows = Math.max(...(node.Plans ?? []).map((child) => child['Actual Rows'] * (child['Actual Loops'] ?? 0))) / node['Actual Loops'];

@@ -21,8 +21,8 @@ export interface Knowledge {
   oneRoom: boolean;
   /** All that is looked for is the beginning of a word: the index collects every match before it gives the first. */
   byBeginning: boolean;
-  /** From when to when there are messages in the time asked for. */
-  days: Days;
+  /** How many messages a day has; null when the newest of some days can't be told from the rest. */
+  dayRows: number | null;
 }
 
 /** Days since 1970, both included. */
@@ -37,7 +37,10 @@ export interface Days {
  */
 export type Way = 'time' | 'room' | 'sender' | 'rooms' | 'index';
 
-/** A way, and the most rows it may read before the next one is tried; the last ones read whatever is there. */
+/**
+ * A way, and the most rows it may read before the next one is tried; the last ones read whatever is there. For the index that is the newest days
+ * that hold as many messages, and more days when that was too little.
+ */
 export interface Step {
   way: Way;
   rows: number | null;
@@ -57,6 +60,7 @@ const COLLECTED = 0.5;
 /** What a search of some days costs by itself, and how many more days it takes than should be enough. */
 const SLICE = 500;
 const MARGIN = 1.5;
+const WORTH_A_TRY = 1_000;
 /** Estimates are wrong: a walk goes on to this many times its own before it is given up. */
 const PATIENCE = 4;
 
@@ -69,7 +73,7 @@ export function waysTo(wanted: number, known: Knowledge): Step[] {
   const inTime = Math.min(1, known.inTime / total);
   const walk = (share: number, most: number) => Math.min(most, share > 0 ? wanted / share : most);
 
-  const ways: { way: Way; cost: number; walks: boolean /** What it costs to the end. */; whole: number; slices?: Step[] }[] = [];
+  const ways: { way: Way; cost: number; walks: boolean /** What it costs to the end. */; whole: number; slice?: number | undefined }[] = [];
   const room = known.visible * inTime;
   const person = (known.bySender ?? 0) * inTime;
   if (known.oneRoom) ways.push({ way: 'room', cost: RANDOM * walk(matching * sent, room), walks: known.matching !== null, whole: RANDOM * room });
@@ -84,20 +88,24 @@ export function waysTo(wanted: number, known: Knowledge): Step[] {
     const collected = known.byBeginning ? COLLECTED * known.matching : 0;
     const within = known.byTrigrams ? known.matching : known.matching * inTime;
     const whole = collected + (known.byTrigrams ? BY_TRIGRAMS : RANDOM) * within;
-    const slices = known.byTrigrams ? [] : slicesOf(wanted / Math.max(seen * sent, 1e-6), within, total * inTime, known.days);
     // A day is the least that can be asked for, however much is in it.
-    const hits = (within * (slices[0]?.rows ?? 0)) / Math.max(total * inTime, 1);
-    const cost = slices.length > 0 ? Math.min(whole, SLICE + collected + RANDOM * hits) : whole;
-    ways.push({ way: 'index', cost, walks: false, whole, slices: cost < whole ? slices : [] });
+    const enough = Math.max(known.dayRows ?? 0, (MARGIN * wanted * total * inTime) / Math.max(within * seen * sent, 1));
+    const cost = SLICE + collected + (RANDOM * within * enough) / Math.max(total * inTime, 1);
+    const sliced = !known.byTrigrams && known.dayRows !== null && enough * 2 <= total * inTime && cost < whole;
+    // Words that go together are there more often than their estimate, which takes them for independent: a small part tells, and costs little.
+    const tried = !sliced && !known.byTrigrams && known.dayRows !== null && whole >= WORTH_A_TRY && within * 4 >= wanted;
+    const slice = sliced ? Math.ceil(enough) : tried ? Math.ceil((total * inTime) / 8) : undefined;
+    ways.push({ way: 'index', cost: sliced ? cost : whole, walks: false, whole, slice });
   }
 
   ways.sort((a, b) => a.cost - b.cost);
   const steps: Step[] = [];
-  for (const { way, cost, walks, whole, slices } of ways) {
+  for (const { way, cost, walks, whole, slice } of ways) {
     const rival = Math.min(...ways.filter((other) => !other.walks).map((other) => other.cost));
     // A small room, a person of few words: to its end a walk costs less than any other way, and then nothing is left to look for.
     if (!walks || whole <= rival) {
-      steps.push(...(slices ?? []), way === 'index' && !known.byTrigrams && inTime < 0.5 ? { way, rows: null, days: known.days } : { way, rows: null });
+      if (slice) steps.push({ way, rows: slice });
+      steps.push({ way, rows: null });
       break;
     }
     const bounds = BOUNDS.filter((bound) => bound >= PATIENCE * cost);
@@ -107,13 +115,4 @@ export function waysTo(wanted: number, known: Knowledge): Step[] {
     for (const [at, rows] of bounds.entries()) if (at === 0 || rows <= rival) steps.push({ way, rows });
   }
   return steps;
-}
-
-/** The newest days that should hold `wanted` of `matching` rows, then four times as many; none when that comes near to all of them. */
-function slicesOf(wanted: number, matching: number, rows: number, { from, to }: Days): Step[] {
-  const days = to - from + 1;
-  const enough = Math.ceil((MARGIN * wanted * days) / Math.max(matching, 1)) + 1;
-  return [enough, enough * 4]
-    .filter((some) => some * 2 <= days)
-    .map((some) => ({ way: 'index', rows: Math.round((rows * some) / days), days: { from: to - some + 1, to } }));
 }

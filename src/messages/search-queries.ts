@@ -140,6 +140,13 @@ export function createSearchQueries({ sql }: Pick<Database, 'sql'>) {
       return row ?? { rooms: 0, visible: 0, total: 0, oldest: null, newest: null };
     },
 
+    /** The times that part all messages into equal shares, as the planner knows them; null before it looked. */
+    async bounds(): Promise<string[] | null> {
+      const [row] = await sql<{ bounds: string[] | null }>`
+        select array(select (extract(epoch from b) * 1000)::bigint::text from unnest(histogram_bounds::text::timestamptz[]) b) as bounds from pg_stats where schemaname = current_schema() and tablename = 'messages' and attname = 'created_at'`;
+      return row?.bounds ?? null;
+    },
+
     /** How many messages hold a tsquery, anywhere; roughly. */
     holding: (words: string): Promise<number> => estimate(sql<Explained>`explain (format json) select from messages m where m.search @@ ${words}::tsquery`),
 

@@ -12,6 +12,7 @@ import { highlights } from './highlight.ts';
 import type { FindMessages, FoundMessage } from './model.ts';
 import { type MessageRow, messageOf } from './queries.ts';
 import { parseSearch, partOf, positiveTerms, type SearchQuery, toTsquery } from './search.ts';
+import { type Calendar, newestDays, rowsOfADay } from './search-calendar.ts';
 import { dayOf, type Sieve, sieveOf } from './search-keys.ts';
 import { type Days, type Knowledge, type Step, waysTo } from './search-plan.ts';
 import type { Place, RankedRow, SearchQueries, Stretch, Wanted } from './search-queries.ts';
@@ -30,6 +31,13 @@ const ARRIVALS = 250;
  */
 const MOST_BEGUN = 20_000;
 
+/** How long the planner's histogram is taken for true. */
+const BOUNDS_MS = 60_000;
+/** So many times the days that should be enough, after some that were not. */
+const GROWTH = 1.4;
+
+type Known = Knowledge & { days: Days; calendar: Calendar };
+
 export type Search = ReturnType<typeof createSearch>;
 
 /** Beyond these a search is refused: its answer would come too late. */
@@ -40,16 +48,21 @@ export function createSearch({ queries, atOnce = 2 }: { queries: SearchQueries; 
   const turn = createTurns({ atOnce, waiting: WAITING });
 
   /** What must be known to choose; nothing is asked for that a filter doesn't need. */
-  async function know(wanted: Wanted, stretch: Stretch): Promise<Knowledge> {
+  async function know(wanted: Wanted, stretch: Stretch): Promise<Known> {
     const timed = wanted.since !== null || wanted.until !== null || stretch.below !== null || stretch.floor !== null;
-    const [scope, matching, bySender, inTime] = await Promise.all([
+    const [scope, matching, bySender, inTime, bounds] = await Promise.all([
       queries.scope(wanted),
       wanted.words === null && wanted.part === null ? null : queries.matching(wanted),
       wanted.sender === null ? null : queries.bySender(wanted),
       timed ? queries.inTime(wanted, stretch) : Number.POSITIVE_INFINITY,
+      wanted.words === null ? [] : times(),
     ]);
     const total = Math.max(scope.total, scope.visible);
+    const days = daysOf(wanted, stretch, scope);
+    const calendar = { bounds, total };
     return {
+      days,
+      calendar,
       total,
       matching,
       bySender,
@@ -59,7 +72,7 @@ export function createSearch({ queries, atOnce = 2 }: { queries: SearchQueries; 
       oneRoom: wanted.room !== null,
       byTrigrams: wanted.part !== null,
       byBeginning: wanted.sieve?.prefix != null && wanted.sieve.wordsWithoutPrefix === null && wanted.sieve.pairs.length === 0,
-      days: daysOf(wanted, stretch, scope),
+      dayRows: bounds.length > 2 ? rowsOfADay(calendar, days) : null,
     };
   }
 
@@ -70,12 +83,33 @@ export function createSearch({ queries, atOnce = 2 }: { queries: SearchQueries; 
     return { ...sieve, words: sieve.wordsWithoutPrefix, prefix: null, exact: false, withoutPrefix: true };
   }
 
-  /** Tries the ways in turn; a walk that ran out of rows before it found enough is followed by the next way. */
-  async function along<Row>(steps: Step[], run: (step: Step) => Promise<Row[]>, isEnough: (rows: Row[]) => boolean): Promise<Row[]> {
+  let known: { bounds: number[]; until: number } | undefined;
+  /** The planner looks again when a tenth has changed; a minute is nothing to that. */
+  async function times(): Promise<readonly number[]> {
+    if (!known || known.until < Date.now())
+      known = { bounds: ((await queries.bounds()) ?? []).map(Number).sort((a, b) => a - b), until: Date.now() + BOUNDS_MS };
+    return known.bounds;
+  }
+
+  /** Tries the ways in turn; one that ran out of rows before it found enough is followed by the next. `found`: how many it was, `enough` when no more are needed. */
+  async function along<Row>(
+    wanted: number,
+    { steps, days, calendar }: { steps: Step[]; days: Days; calendar: Calendar },
+    run: (step: Step) => Promise<Row[]>,
+    found: (rows: Row[]) => number,
+  ): Promise<Row[]> {
     let rows: Row[] = [];
     for (const step of steps) {
-      rows = await turn(() => run(step));
-      if (step.rows === null || isEnough(rows)) break;
+      let size = step.rows;
+      do {
+        const some = step.way === 'index' && size !== null ? newestDays(calendar, days, size) : step.days;
+        if (step.way === 'index' && size !== null && !some) break;
+        rows = await turn(() => run({ ...step, ...(some ? { days: some } : {}) }));
+        const count = found(rows);
+        if (step.rows === null || count >= wanted) return rows;
+        // What these days held says how many more are needed.
+        size = step.way === 'index' && size !== null ? size * Math.min(16, Math.max(2, (GROWTH * wanted) / Math.max(count, 1))) : null;
+      } while (size !== null);
     }
     return rows;
   }
@@ -85,9 +119,10 @@ export function createSearch({ queries, atOnce = 2 }: { queries: SearchQueries; 
     const known = await know(wanted, stretch);
     if (known.rooms === 0) return [];
     return along(
-      waysTo(limit + 1, known),
+      limit + 1,
+      { ...known, steps: stepsTo(limit + 1, known) },
       (step) => queries.newest(wanted, stretch, step, limit + 1),
-      (rows) => rows.length > limit,
+      (rows) => rows.length,
     );
   }
 
@@ -103,10 +138,11 @@ export function createSearch({ queries, atOnce = 2 }: { queries: SearchQueries; 
       if (known.rooms === 0) return [];
       const together = stretch.floor ? RANKED_TOGETHER + ARRIVALS : RANKED_TOGETHER;
       const rows = await along(
-        waysTo(together, known),
+        together,
+        { ...known, steps: stepsTo(together, known) },
         (step) => queries.ranked(wanted, stretch, step, together, after, limit + 1 - found.length),
         // Whoever has met the match at the floor has met all of the stretch.
-        (some) => (some[0]?.held ?? 0) >= together || (stretch.floor !== null && some[0]?.floorId === stretch.floor.id),
+        (some) => (stretch.floor !== null && some[0]?.floorId === stretch.floor.id ? together : (some[0]?.held ?? 0)),
       );
       const { held = 0, floorAt = null, floorId = null } = rows[0] ?? {};
       // A stretch that is full ends at its oldest match, for the rest of the walk; one that isn't is the last.
@@ -157,6 +193,13 @@ export function createSearch({ queries, atOnce = 2 }: { queries: SearchQueries; 
       return { items: ranked.slice(0, limit).map(({ row }) => found(row)), nextCursor: last ? encodeCursor(scope, positionOf(last)) : null, ...counted };
     },
   };
+}
+
+/** The ways, the last of them within the days that are asked for, when those are few. */
+function stepsTo(wanted: number, known: Known): Step[] {
+  return waysTo(wanted, known).map((step) =>
+    step.way === 'index' && step.rows === null && !known.byTrigrams && known.inTime * 2 < known.total ? { ...step, days: known.days } : step,
+  );
 }
 
 /** The days from the oldest to the newest message of a stretch; one more, because some may have come since. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { highlights } from '../../src/messages/highlight.ts';
 import { likeFolded, likeParts, parseSearch, partOf, positiveTerms, toTsquery } from '../../src/messages/search.ts';
+import { newestDays, rowsOfADay } from '../../src/messages/search-calendar.ts';
 import { dayKeys, dayOf, sieveOf } from '../../src/messages/search-keys.ts';
 import { waysTo } from '../../src/messages/search-plan.ts';
 
@@ -146,17 +147,30 @@ describe('the way to the newest matches', () => {
     oneRoom: false,
     byTrigrams: false,
     byBeginning: false,
-    days: { from: 20_000, to: 20_729 },
+    dayRows: 1_400,
   };
   const first = (more: Partial<typeof known>) => waysTo(26, { ...known, ...more })[0]?.way;
 
   test('is time for a word that is everywhere', () => expect(first({})).toBe('time'));
-  test('is some days of the index for words that are in every hundredth message, then more days, then all', () =>
+  test('is the newest days of the index for words that are in every hundredth message, then all', () =>
     expect(waysTo(500, { ...known, matching: 10_000 })).toEqual([
-      { way: 'index', rows: 76_712, days: { from: 20_674, to: 20_729 } },
-      { way: 'index', rows: 306_849, days: { from: 20_506, to: 20_729 } },
+      { way: 'index', rows: 75_000 },
       { way: 'index', rows: null },
     ]));
+  test('is no part of a day', () => expect(waysTo(500, { ...known, matching: 10_000, dayRows: 300_000 })[0]).toEqual({ way: 'index', rows: 300_000 }));
+  test('knows the newest days though years of silence lie between them', () => {
+    const day = 86_400_000;
+    // A hundredth each: ninety of them within ninety days, ten after 1,000 days of silence.
+    const bounds = [...Array.from({ length: 91 }, (_, at) => (10_000 + at) * day), ...Array.from({ length: 10 }, (_, at) => (11_090 + at) * day)];
+    const calendar = { bounds, total: 1_000_000 };
+    const all = { from: 10_000, to: 11_099 };
+    expect(newestDays(calendar, all, 50_000)).toEqual({ from: 11_094, to: 11_099 });
+    expect(newestDays(calendar, all, 200_000)).toEqual({ from: 10_080, to: 11_099 });
+    expect(newestDays(calendar, all, 600_000)).toBeUndefined();
+    expect(newestDays(calendar, { from: 10_000, to: 10_049 }, 100_000)).toEqual({ from: 10_040, to: 10_049 });
+    expect(newestDays({ bounds: [], total: 10 }, all, 1)).toBeUndefined();
+    expect(rowsOfADay(calendar, all)).toBe(10_000);
+  });
   test('is the index for a rare one', () => expect(first({ matching: 40 })).toBe('index'));
   test('is the rooms for somebody who is in few small ones', () => expect(first({ visible: 90, rooms: 3 })).toBe('rooms'));
   test('is the room for a common word in a large one', () => expect(first({ visible: 200_000, rooms: 1, oneRoom: true })).toBe('room'));
@@ -184,7 +198,7 @@ describe('the way to the newest matches', () => {
             rooms: oneRoom ? 1 : 10,
             byTrigrams: total % 2 === 0,
             byBeginning: total % 3 === 0,
-            days: { from: 20_000, to: 20_000 + (visible % 3_000) },
+            dayRows: visible % 2 ? visible / 100 : null,
           });
           expect(steps.at(-1)?.rows).toBeNull();
           expect(steps.slice(0, -1).every((step) => step.rows !== null)).toBe(true);
