@@ -120,7 +120,7 @@ export function shownOf({ figures, problems, memory }: Verdict): string {
   if (lost) return lost;
   const shown = Object.entries(figures).map(([title, one]) => `${title} ${figure(one)}`);
   // A slope of a few minutes says nothing.
-  if (memory && memory.samples.length > 20) shown.push(`memory ${memory.first} → ${memory.last} MiB, ${figure(memory.perTenMinutes)} MiB in 10 min`);
+  if (memory && memory.samples.length >= 20) shown.push(`memory ${memory.first} → ${memory.last} MiB, ${figure(memory.perTenMinutes)} MiB in 10 min`);
   return shown.join(' · ');
 }
 
