@@ -23,11 +23,11 @@ begin
     from unnest(p_ids, p_rooms, p_senders, p_client_ids, p_contents, p_replies, p_ats) with ordinality
       as i(id, room_id, sender_id, client_id, content, reply_to, at, ord)
   ), looked as materialized (
-    select i.*, m.user_id is not null as is_member, r.kind = 'direct' and r.member_count < 2 as alone, r.epoch, r.member_count,
+    select i.*, m.user_id is not null as is_member, r.kind = 'direct' and r.member_count < 2 as alone, r.epoch, r.member_count, r.last_seq as base,
       i.reply_to is not null and p.id is null as bad_reply, d.id as first_id, d.request_hash as first_hash, o.id as own_id,
       row_number() over same as nth, first_value(i.hash) over same as twin_hash
     from input i
-    left join lateral (select r.kind, r.member_count, r.epoch from rooms r where r.id = i.room_id offset 0) r on true
+    left join lateral (select r.kind, r.member_count, r.epoch, r.last_seq from rooms r where r.id = i.room_id offset 0) r on true
     left join lateral (select m.user_id from memberships m where m.room_id = i.room_id and m.user_id = i.sender_id offset 0) m on true
     left join lateral (
       select d.id, d.request_hash from messages d
@@ -38,18 +38,17 @@ begin
     left join lateral (select p.id from messages p where p.id = i.reply_to and p.room_id = i.room_id offset 0) p on true
     window same as (partition by i.room_id, i.sender_id, coalesce(i.client_id, i.id::text) order by i.ord)
   ), judged as materialized (
-    -- The rank among the room's new rows is known before they are written, so nothing has to be joined back to find a seq.
+    -- The room is locked, so its last seq is what the new rows follow, and their rank among them is known before they are written.
     select j.*, case when j.fresh then sum(j.fresh::int) over (partition by j.room_id order by j.ord) end as rank
     from (select l.*, l.is_member and not l.alone and not l.bad_reply and l.first_id is null and l.own_id is null and l.nth = 1 as fresh from looked l) j
   ), raised as (
     update rooms r set last_seq = r.last_seq + c.n, message_count = r.message_count + c.n, last_activity_at = greatest(r.last_activity_at, c.at)
     from (select j.room_id, max(j.rank)::int as n, max(coalesce(j.at, v_now)) as at from judged j where j.fresh group by 1) c
     where r.id = c.room_id and r.id = any(p_rooms)
-    returning r.id, r.last_seq - c.n as base
   ), stored as (
     insert into messages (id, room_id, seq, sender_id, client_message_id, request_hash, content, reply_to, created_at, updated_at)
-    select j.id, j.room_id, r.base + j.rank, j.sender_id, j.client_id, j.hash, j.content, j.reply_to, coalesce(j.at, v_now), coalesce(j.at, v_now)
-    from judged j join raised r on r.id = j.room_id where j.fresh order by j.ord
+    select j.id, j.room_id, j.base + j.rank, j.sender_id, j.client_id, j.hash, j.content, j.reply_to, coalesce(j.at, v_now), coalesce(j.at, v_now)
+    from judged j where j.fresh order by j.ord
   ), told as (
     -- A repeat within the batch speaks of its twin, if that was stored.
     select j.*, coalesce(j.rank, first_value(j.rank) over twins) as seq_rank,
@@ -66,12 +65,11 @@ begin
          when j.nth > 1 then case when j.orphan then 'retry_alone' when j.twin_hash = j.hash then 'duplicate' else 'conflict' end
          when j.bad_reply then 'invalid_reply'
          else 'stored' end,
-    coalesce(d.id, j.seq_id), coalesce(d.seq, r.base + j.seq_rank), j.epoch,
+    coalesce(d.id, j.seq_id), coalesce(d.seq, j.base + j.seq_rank), j.epoch,
     coalesce(d.created_at, j.seq_at), coalesce(d.updated_at, j.seq_at), d.edited_at, d.deleted_at, d.content,
     u.username, u.first_name, u.last_name, j.member_count
   from told j
   left join lateral (select u.username, u.first_name, u.last_name from users u where u.id = j.sender_id offset 0) u on true
-  left join raised r on r.id = j.room_id
   left join lateral (
     select d.id, d.seq, d.created_at, d.updated_at, d.edited_at, d.deleted_at, d.content from messages d where d.id = coalesce(j.own_id, j.first_id) offset 0
   ) d on true
