@@ -1,6 +1,6 @@
 /** What the server says about itself under /api/v1: its name and limits for everybody, its totals for those signed in. */
 import { Elysia, t } from 'elysia';
-import type { Counts } from '../cache.ts';
+import type { Counted, Counts } from '../cache.ts';
 import type { Database } from '../db/client.ts';
 import { BODY_BYTES, CONTENT_LENGTH, EVENTS_MAX, FRAME_BYTES, PAGE_MAX, REPLAY_EVENTS, ROOMS_PER_SUBSCRIBE, SEARCH_LENGTH, UNANSWERED } from '../limits.ts';
 import { afterAll } from '../lib/soon.ts';
@@ -51,10 +51,8 @@ export function aboutRoutes({ db, counts, version, roomsPerSocket }: { db: Datab
 
   const stats = () =>
     afterAll([total('users'), total('rooms'), total('messages')], (counted) => {
-      const [users, rooms, messages] = counted.map(({ value }) => value) as [number, number, number];
-      // As old as the oldest; times of one length are ordered as text.
-      const [asOf] = counted.map((one) => one.asOf).sort();
-      return { users, rooms, messages, asOf };
+      const [users, rooms, messages] = counted as [Counted<number>, Counted<number>, Counted<number>];
+      return { users: users.value, rooms: rooms.value, messages: messages.value, asOf: older(users.asOf, older(rooms.asOf, messages.asOf)) };
     });
 
   return new Elysia({ name: 'about' })
@@ -63,4 +61,10 @@ export function aboutRoutes({ db, counts, version, roomsPerSocket }: { db: Datab
       '/api/v1/stats',
       ...door.signedIn('readStats', { summary: 'Totals, from the cache', tag: 'Operations', rate: 'read', answers: { 200: Stats } }, stats),
     );
+}
+
+/** Times of one length are ordered as text. */
+function older(one: string, other: string): string {
+  if (one < other) return one;
+  return other;
 }
