@@ -12,7 +12,7 @@ import { keep, kept } from './results.ts';
 import { settingOf } from './setting.ts';
 
 const GUARDED: Entry[] = [
-  ['R1', r1],
+  ['R1', r1()],
   ['R4', r4(100, 8)],
   ['R5', r5(undefined, 'program')],
   ['R6', r6],

@@ -22,7 +22,8 @@ type Built = { rooms?: number; users?: number; messages?: number; dataset?: numb
 export type Entry = [id: string, make: (stage: Stage) => Promise<Comparison>, built?: Built];
 
 const ALL: Entry[] = [
-  ['R1', r1],
+  ['R1', r1()],
+  ['R1c', r1(true)],
   ['R2', r2],
   ['R3', r3],
   ['R4', r4(100, 8)],
