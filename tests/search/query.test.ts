@@ -174,6 +174,8 @@ describe('the way to the newest matches', () => {
   test('is the index for a rare one', () => expect(first({ matching: 40 })).toBe('index'));
   test('is the rooms for somebody who is in few small ones', () => expect(first({ visible: 90, rooms: 3 })).toBe('rooms'));
   test('is the room for a common word in a large one', () => expect(first({ visible: 200_000, rooms: 1, oneRoom: true })).toBe('room'));
+  test('is the index for a part that a walk would have to look for longer than twice what the index costs', () =>
+    expect(waysTo(26, { ...known, matching: 2_200, byTrigrams: true })).toEqual([{ way: 'index', rows: null }]));
   test('goes through a small room to its end, and asks nothing else after it', () =>
     expect(waysTo(26, { ...known, visible: 60, rooms: 1, oneRoom: true })).toEqual([{ way: 'room', rows: null }]));
   test('always ends with one that reads all', () => {
