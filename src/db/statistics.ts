@@ -1,5 +1,5 @@
 /**
- * Has Postgres look at tables that have doubled since it last did. Autovacuum comes once a minute at most; until then plans that
+ * Has Postgres look at small tables that have doubled since it last did. Autovacuum comes once a minute at most; until then plans that
  * were made for a handful of rows are kept for thousands: one room was read from 970,000 index entries instead of 4
  * (tests/grown.test.ts). It works on a connection of its own, so that a long look keeps nobody waiting.
  */
