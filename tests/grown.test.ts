@@ -16,8 +16,8 @@ import { aDraft, aPerson, aRoom } from './support/world.ts';
 const PLANNED = 8;
 const ROOMS = 400;
 const MESSAGES = 6_000;
-/** Index entries and rows that a write may read: what decides about each of its 40 rows. */
-const FOR_A_WRITE = 250;
+/** Index entries and rows that a write may read: a dozen that decide about each of its 40 rows. */
+const FOR_A_WRITE = 500;
 /** And any other call: its page, and the 400 people, 400 rooms and 800 memberships, which Postgres may hash while they are so few. */
 const FOR_A_READ = 2_500;
 const WRITES = ['a send', 'a reply', 'sends into many rooms', 'a repeat', 'a batch that was sent again'];

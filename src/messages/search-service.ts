@@ -86,8 +86,8 @@ export function createSearch({ queries, atOnce = 2 }: { queries: SearchQueries; 
   let known: { bounds: number[]; until: number } | undefined;
   /** The planner looks again when a tenth has changed; a minute is nothing to that. */
   async function times(): Promise<readonly number[]> {
-    if (!known || known.until < Date.now())
-      known = { bounds: ((await queries.bounds()) ?? []).map(Number).sort((a, b) => a - b), until: Date.now() + BOUNDS_MS };
+    if (!known || known.until < performance.now())
+      known = { bounds: ((await queries.bounds()) ?? []).map(Number).sort((a, b) => a - b), until: performance.now() + BOUNDS_MS };
     return known.bounds;
   }
 
