@@ -59,7 +59,7 @@ export type Row = { peer: string; version: string; work: string; unit: string; v
 
 /** Returns whether nothing was lost. Memory is measured once, on a server that did nothing before. */
 export async function peers({ ms, rounds }: { ms: number; rounds: number }): Promise<boolean> {
-  await using stage = await openStage(ms, { rooms: 1 });
+  await using stage = await openStage(ms, { rooms: 2 });
   const rows: Row[] = [];
   for (const work of WORK) {
     console.error(`${work.title} …`);
