@@ -1,5 +1,8 @@
--- As before (0039_rooms_of), but each room is looked up by its id for each membership, whatever the planner thinks of the tables: on a server of some
--- thousand rooms it read all rooms and asked for the membership of each.
+-- The rooms that a person is a member of, most recently active first, behind a place in that order (p_at, p_id; null: from the
+-- beginning). There is no index on the activity, because every send would have to move it: his rooms are looked up and sorted
+-- (storage.md). p_groups: without conversations. p_query: the name contains it, without case; null: all.
+-- Each room is looked up by its id for each membership, whatever the planner thinks of the tables: joined, on a server of some thousand
+-- rooms it read all of them and asked for the membership of each. `or replace`: databases of earlier commits have it from there.
 create or replace function rooms_of(p_person uuid, p_groups boolean, p_query text, p_at timestamptz, p_id uuid, p_limit int)
 returns table (room_id uuid, epoch text, last_seq bigint, read_seq bigint, last_activity_at timestamptz)
 language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan as $$
