@@ -3,6 +3,7 @@
  * from the poll, whichever is first. What `ready` listed is not new.
  */
 import type { Log } from '../lib/log.ts';
+import { createTurns } from '../lib/turns.ts';
 import type { Room } from '../rooms/model.ts';
 import type { Connection } from './connection.ts';
 import * as frames from './frames.ts';
@@ -33,20 +34,7 @@ export function createNewRooms({ log, roster, roomFor }: NewRoomsPorts) {
     return listed !== undefined && (typeof listed === 'number' ? listed === markOf(roomId) : listed.includes(markOf(roomId)));
   }
 
-  const waiting: (() => void)[] = [];
-  let asking = 0;
-
-  async function inTurn(work: () => Promise<void>): Promise<void> {
-    if (asking >= ASKED_AT_ONCE) await new Promise<void>((go) => waiting.push(go));
-    else asking++;
-    try {
-      await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else asking--;
-    }
-  }
+  const inTurn = createTurns({ atOnce: ASKED_AT_ONCE, waiting: Number.POSITIVE_INFINITY });
 
   /** Whether it is news to a socket of theirs. */
   function isNews(userId: string, roomId: string): boolean {

@@ -3,6 +3,7 @@
  * each, a few at a time, so that everybody else's requests still get a connection.
  */
 import { expect, test } from 'bun:test';
+import type { Database } from '../../src/db/client.ts';
 import { openChat } from '../support/chat.ts';
 import { until } from '../support/wait.ts';
 import { brokenRooms } from '../support/world.ts';
@@ -10,6 +11,25 @@ import { brokenRooms } from '../support/world.ts';
 const PEOPLE = 150;
 /** src/realtime/new-rooms.ts asks about 16 at a time; the rest are the poll, presence and who asks just now. */
 const AT_ONCE = 16 + 8;
+
+/** Looks in each turn of the loop how many queries are on their way; `end` says how many at most. */
+function watchQueries(db: Pick<Database, 'stats'>): { end: () => Promise<number> } {
+  let most = 0;
+  let watching = true;
+  const watched = (async () => {
+    while (watching) {
+      most = Math.max(most, db.stats().inFlight);
+      await new Promise(setImmediate);
+    }
+  })();
+  return {
+    async end() {
+      watching = false;
+      await watched;
+      return most;
+    },
+  };
+}
 
 test('an import that makes a hundred and fifty memberships at once costs one question each, a few at a time', async () => {
   await using chat = await openChat();
@@ -20,14 +40,7 @@ test('an import that makes a hundred and fifty memberships at once costs one que
   const clients = await Promise.all(people.map((person) => person.connect()));
   const late = people[0]!;
 
-  let most = 0;
-  let watching = true;
-  const watched = (async () => {
-    while (watching) {
-      most = Math.max(most, db.stats().inFlight);
-      await new Promise(setImmediate);
-    }
-  })();
+  const watch = watchQueries(db);
   const before = db.stats().answered;
   // Behind the verbs' back, as an import on another node does it: the poll finds all of them in one answer.
   await chat.sql<object>`
@@ -39,8 +52,7 @@ test('an import that makes a hundred and fifty memberships at once costs one que
   const socket = await late.connect();
   const polls = db.stats().answered;
   await until('three more polls', () => db.stats().answered >= polls + 3, 6_000);
-  watching = false;
-  await watched;
+  const most = await watch.end();
 
   for (const client of clients) {
     await client.settled();
@@ -61,20 +73,12 @@ test('a room that is opened with a hundred people in it asks likewise', async ()
   const ann = await chat.person('ann');
   const people = await Promise.all(Array.from({ length: 99 }, () => chat.person('member')));
   const clients = await Promise.all(people.map((person) => person.connect()));
-  let most = 0;
-  let watching = true;
-  const watched = (async () => {
-    while (watching) {
-      most = Math.max(most, db.stats().inFlight);
-      await new Promise(setImmediate);
-    }
-  })();
+  const watch = watchQueries(db);
   const before = db.stats().answered;
   const hall = await ann.room('Hall', { memberIds: people.map(({ id }) => id) });
   await Promise.all(clients.map((client) => client.next('room.added', { roomId: hall.id })));
   const asked = db.stats().answered - before;
-  watching = false;
-  await watched;
+  const most = await watch.end();
   expect(asked).toBeLessThan(people.length + 20);
   expect(most).toBeLessThanOrEqual(AT_ONCE);
 }, 25_000);
