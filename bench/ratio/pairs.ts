@@ -15,7 +15,7 @@ export type Sample = {
   loss?: string;
 };
 
-export type Comparison = {
+type Described = {
   id: string;
   title: string;
   unit: string;
@@ -24,6 +24,9 @@ export type Comparison = {
   better: 'more' | 'less';
   /** What a reader must know to quote it. */
   note?: string;
+};
+
+export type Comparison = Described & {
   /** A sample takes so long, on a server of its own, that so many pairs must do, and none ahead. */
   atMost?: number;
   /** So many pairs whatever was asked for, because they are short. */
@@ -32,13 +35,7 @@ export type Comparison = {
   limit: () => Promise<Sample>;
 };
 
-export type Ratio = {
-  id: string;
-  title: string;
-  unit: string;
-  aim: number;
-  better: 'more' | 'less';
-  note?: string;
+export type Ratio = Described & {
   ours: number;
   limit: number;
   ratio: number;
