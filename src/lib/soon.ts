@@ -1,6 +1,6 @@
 /**
  * Values that may be there already. An `await` costs a promise and a turn of the queue even when there is nothing to wait for:
- * over all the steps of a request that was a tenth of what it cost (docs/performance.md). It never delays what is there.
+ * over all the steps of a request, with headers made anew, that was 1 of 13 µs (docs/performance.md). It never delays what is there.
  */
 
 export type Soon<T> = T | Promise<T>;
