@@ -2,7 +2,7 @@
  * What the search indexes cost the sends, and what merging them behind the writes gives: sends at a steady rate beside 50 searches a
  * second, in Postgres alone. Four ways: nobody merges, a merge every 200 ms, the server's upkeep (a merge no more often than it can be
  * afforded), and search rows in a table of their own, written behind the sends. Twice each.
- * `bun bench/upkeep.ts [--messages 1000000] [--rate 3000] [--seconds 10] [--rounds 2] [--name upkeep]` (some 6 minutes at a million)
+ * `bun bench/upkeep.ts [--messages 1000000] [--rate 3000] [--seconds 10] [--rounds 2] [--ways 'merged behind'] [--name upkeep]` (some 5 minutes at a million)
  */
 import { parseArgs } from 'node:util';
 import type postgres from 'postgres';
@@ -18,7 +18,8 @@ import { keep } from './results.ts';
 import { settingOf } from './setting.ts';
 import { table } from './table.ts';
 
-type Way = 'nobody merges' | 'merged every 200 ms' | 'merged behind' | 'own table';
+const WAYS = ['nobody merges', 'merged every 200 ms', 'merged behind', 'own table'] as const;
+type Way = (typeof WAYS)[number];
 /** `sends` from the moment each was due, `flushes` from the call of append_messages to its answer; `merging`: processor seconds of whoever merges or copies. */
 type Result = { way: Way; sentPerSecond: number; sends: Spread; flushes: Spread; searches: Spread; merging: number };
 /** Milliseconds to merge so many rows into the index of words and into that of parts. */
@@ -180,6 +181,7 @@ if (import.meta.main) {
       rate: { type: 'string', default: '3000' },
       seconds: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '2' },
+      ways: { type: 'string', default: WAYS.join(',') },
       name: { type: 'string', default: 'upkeep' },
     },
   });
@@ -194,8 +196,11 @@ if (import.meta.main) {
   );
   console.log(costs);
   const results: Result[] = [];
-  const rounds = Array.from({ length: Number(values.rounds) }, () => ['nobody merges', 'merged every 200 ms', 'merged behind'] as const).flat();
-  for (const way of [...rounds, ...Array.from({ length: Number(values.rounds) }, () => 'own table' as const)]) {
+  const asked = WAYS.filter((way) => values.ways.split(',').includes(way));
+  // In turn, but for the table of its own, which takes the place of the indexes.
+  const inTurn = asked.filter((way) => way !== 'own table');
+  const rounds = (ways: Way[]): Way[] => Array.from({ length: Number(values.rounds) }, () => ways).flat();
+  for (const way of [...rounds(inTurn), ...rounds(asked.filter((one) => one === 'own table'))]) {
     if (way === 'own table' && !results.some((result) => result.way === way)) await house.sql.unsafe(OWN_TABLE);
     if (way !== 'own table') await house.sql.unsafe(MERGE);
     // Each begins behind a checkpoint, and is counted when the first changes of most pages, which go whole into the log, are over: at this rate
