@@ -2,7 +2,7 @@
  * What the search indexes cost the sends, and what merging them behind the writes gives: sends at a steady rate beside 50 searches a
  * second, in Postgres alone. Four ways: nobody merges, a merge every 200 ms, the server's upkeep (a merge no more often than it can be
  * afforded), and search rows in a table of their own, written behind the sends. Twice each.
- * `bun bench/upkeep.ts [--messages 1000000] [--rate 3000] [--seconds 10] [--rounds 2] [--ways 'merged behind'] [--name upkeep]` (some 5 minutes at a million)
+ * `bun bench/upkeep.ts [--messages 1000000] [--rate 3000] [--seconds 20] [--rounds 2] [--ways 'merged behind'] [--name upkeep]` (some 6 minutes at a million)
  */
 import { parseArgs } from 'node:util';
 import type postgres from 'postgres';
@@ -179,7 +179,7 @@ if (import.meta.main) {
     options: {
       messages: { type: 'string', default: '1000000' },
       rate: { type: 'string', default: '3000' },
-      seconds: { type: 'string', default: '10' },
+      seconds: { type: 'string', default: '20' },
       rounds: { type: 'string', default: '2' },
       ways: { type: 'string', default: WAYS.join(',') },
       name: { type: 'string', default: 'upkeep' },
