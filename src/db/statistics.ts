@@ -10,8 +10,9 @@ import type { Database } from './client.ts';
 
 /** Between two looks at the counters, which Postgres' processes report once a second. */
 const PAUSE_MS = 2_000;
-/** As many times the messages of the last look at their times ask for another, which takes 0.2 s; fewer than these are a small table's. */
+/** As many times the messages of the last look at their times ask for another, which takes 0.2 s, so no more often than this; fewer are a small table's. */
 const GROWN = 1.1;
+const REST_MS = 30_000;
 const SMALL = 5_000;
 const END_SECONDS = 1;
 
@@ -26,6 +27,7 @@ export function startStatistics({ db, log }: { db: Pick<Database, 'alone'>; log:
   let working: Promise<void> | undefined;
   /** How many messages there were when somebody looked at their times; what an earlier process left is near enough. */
   let looked: number | undefined;
+  let rested = Number.NEGATIVE_INFINITY;
 
   async function look(): Promise<void> {
     try {
@@ -34,9 +36,10 @@ export function startStatistics({ db, log }: { db: Pick<Database, 'alone'>; log:
       const { analyzed, messages } = row!;
       if (analyzed.length > 0) log.debug({ analyzed }, 'analyzed tables that have doubled');
       looked = Math.min(looked ?? messages, messages);
-      if (messages >= SMALL && messages >= GROWN * looked) {
+      if (messages >= SMALL && messages >= GROWN * looked && performance.now() >= rested) {
         await client`analyze (skip_locked) messages (created_at)`;
         looked = messages;
+        rested = performance.now() + REST_MS;
         log.debug({ messages }, 'analyzed the times of messages');
       }
       failing = false;
