@@ -1,7 +1,7 @@
 /** `bun run bench peers`: echo, fan-out and memory per socket on the same work in the same run, one peer after the other in every round. */
-import { drive, hold } from '../client/driver.ts';
+import { drive } from '../client/driver.ts';
+import { memoryPerSocket } from '../client/idle.ts';
 import { pinning } from '../cores.ts';
-import { residentBytes } from '../processes.ts';
 import { openStage, type Stage } from '../ratio/stage.ts';
 import { keep } from '../results.ts';
 import { settingOf } from '../setting.ts';
@@ -12,7 +12,6 @@ import { PEERS } from './all.ts';
 
 const IDLE = 5_000;
 const ECHOING = 64;
-const KIB = 1_024;
 
 type Work = { title: string; unit: string; measure: (stage: Stage, at: Opened, ms: number) => Promise<number | undefined> };
 
@@ -44,13 +43,9 @@ const WORK: Work[] = [
     unit: 'KiB',
     async measure(_stage, { host, port, pid, path, dialect, tokens, fanout: { hello, ready } }) {
       if (pid === 0) return undefined;
-      const before = residentBytes(pid);
-      const held = await hold({ job: 'idle', where: { host, port }, path, dialect, tokens, sockets: IDLE, hello, ready });
-      await Bun.sleep(5_000);
-      const grown = (residentBytes(pid) - before) / IDLE / KIB;
-      const { loss } = await held.release();
+      const { kib, loss } = await memoryPerSocket(pid, { job: 'idle', where: { host, port }, path, dialect, tokens, sockets: IDLE, hello, ready });
       if (loss) throw new Error(loss);
-      return grown;
+      return kib;
     },
   },
 ];

@@ -1,7 +1,7 @@
 /** R3, R4, R8, R9: commands, fan-out, delay and memory of sockets beside a bare Bun server that does the same. */
-import { drive, hold } from '../client/driver.ts';
+import { drive } from '../client/driver.ts';
+import { memoryPerSocket } from '../client/idle.ts';
 import type { FanoutJob, Turn } from '../client/jobs.ts';
-import { residentBytes } from '../processes.ts';
 import type { Comparison, Sample } from './pairs.ts';
 import type { Program, Stage } from './stage.ts';
 
@@ -136,10 +136,6 @@ export async function r8(stage: Stage): Promise<Comparison> {
   };
 }
 
-const KIB = 1_024;
-/** Idle is who has been so for a while: the garbage of ten thousand openings is collected with the engine's leisure. */
-const IDLE_MS = 30_000;
-
 /**
  * Each sample is a server of its own, because memory that was once used is not given back. The sockets belong to the people of the
  * stage: with as many people as sockets each has its own person and session to remember.
@@ -147,25 +143,16 @@ const IDLE_MS = 30_000;
 export function r9(sockets: number) {
   return async (stage: Stage): Promise<Comparison> => {
     const grown = async (target: { host: string; port: number; pid: number }, ours: boolean): Promise<Sample> => {
-      // A few first, so that code and buffers of the first socket are not counted.
-      const job = (count: number) => ({
-        job: 'idle' as const,
+      const { kib, loss } = await memoryPerSocket(target.pid, {
+        job: 'idle',
         where: { host: target.host, port: target.port },
         path: '/ws',
         tokens: ours ? stage.tokens : [],
-        sockets: count,
+        sockets,
         hello: ours ? JSON.stringify({ type: 'subscribe', id: 1, rooms: [{ roomId: roomFor(stage, 0) }] }) : '',
         ready: '"synced"',
       });
-      const first = await hold(job(100));
-      await Bun.sleep(2_000);
-      const before = residentBytes(target.pid);
-      const held = await hold(job(sockets));
-      await Bun.sleep(IDLE_MS);
-      const after = residentBytes(target.pid);
-      const { loss } = await held.release();
-      await first.release();
-      return { value: (after - before) / sockets / KIB, loss };
+      return { value: kib, loss };
     };
     return {
       id: 'R9',
