@@ -17,10 +17,7 @@ const plain = (name: string, itsVersion: string, file: string, more: Partial<Ope
   },
 });
 
-/**
- * `durable`: every published message is committed first, as a user's would be; else events come from a port of their own, and the server is not
- * the one that users run: without its poll it does nothing at all when idle, not even collect its garbage, so its memory is not looked at.
- */
+/** `durable`: every published message is committed first, as a user's would be; else events come from a port of their own. */
 const parlour = (durable: boolean): Peer => ({
   name: durable ? 'Parlour, each message stored first' : 'Parlour',
   version,
@@ -33,7 +30,7 @@ const parlour = (durable: boolean): Peer => ({
     return {
       host,
       port,
-      pid: durable ? pid : 0,
+      pid,
       path: '/ws',
       tokens: stage.tokens,
       echo: '{"type":"ping","id":$}',

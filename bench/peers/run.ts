@@ -7,13 +7,14 @@ import { keep } from '../results.ts';
 import { settingOf } from '../setting.ts';
 import { figure, median } from '../statistics.ts';
 import { table } from '../table.ts';
-import type { Opened } from './adapter.ts';
+import type { Opened, Peer } from './adapter.ts';
 import { PEERS } from './all.ts';
 
 const IDLE = 5_000;
 const ECHOING = 64;
 
-type Work = { title: string; unit: string; measure: (stage: Stage, at: Opened, ms: number) => Promise<number | undefined> };
+/** `fresh`: on a server that did nothing before, a new one in every round. */
+type Work = { title: string; unit: string; fresh?: boolean; measure: (stage: Stage, at: Opened, ms: number) => Promise<number | undefined> };
 
 async function believed(outcome: Promise<{ rate: number; loss?: string }>): Promise<number> {
   const { rate, loss } = await outcome;
@@ -41,6 +42,7 @@ const WORK: Work[] = [
   {
     title: `memory per idle socket, ${IDLE.toLocaleString('en-US')} sockets`,
     unit: 'KiB',
+    fresh: true,
     async measure(_stage, { host, port, pid, path, dialect, tokens, fanout: { hello, ready } }) {
       if (pid === 0) return undefined;
       const { kib, loss } = await memoryPerSocket(pid, { job: 'idle', where: { host, port }, path, dialect, tokens, sockets: IDLE, hello, ready });
@@ -52,35 +54,32 @@ const WORK: Work[] = [
 
 export type Row = { peer: string; version: string; work: string; unit: string; value?: number; samples: number[]; problem?: string };
 
-/** Returns whether nothing was lost. Memory is measured once, on a server that did nothing before. */
+/** Returns whether nothing was lost. */
 export async function peers({ ms, rounds }: { ms: number; rounds: number }): Promise<boolean> {
   await using stage = await openStage(ms, { rooms: 2 });
   const rows: Row[] = [];
   for (const work of WORK) {
     console.error(`${work.title} …`);
-    const inKib = work.unit === 'KiB';
-    const open: { at: Opened | undefined; row: Row }[] = [];
-    for (const peer of PEERS) {
-      const row: Row = { peer: peer.name, version: peer.version, work: work.title, unit: work.unit, samples: [] };
-      rows.push(row);
-      const at = await peer.open(stage).catch((error: Error) => {
-        row.problem = error.message;
-        return undefined;
-      });
-      open.push({ at, row });
-    }
-    for (let round = 0; round < (inKib ? 1 : rounds); round++) {
-      for (const { at, row } of open) {
-        if (!at || row.problem) continue;
+    const entrants: { peer: Peer; row: Row; at?: Opened }[] = PEERS.map((peer) => ({
+      peer,
+      row: { peer: peer.name, version: peer.version, work: work.title, unit: work.unit, samples: [] },
+    }));
+    rows.push(...entrants.map(({ row }) => row));
+    for (let round = 0; round < rounds; round++) {
+      for (const entrant of entrants) {
+        const { peer, row } = entrant;
+        if (row.problem) continue;
         try {
-          const value = await work.measure(stage, at, ms);
+          if (work.fresh) entrant.at = undefined;
+          entrant.at ??= await peer.open(stage);
+          const value = await work.measure(stage, entrant.at, ms);
           if (value !== undefined) row.samples.push(value);
         } catch (error) {
           row.problem = (error as Error).message;
         }
       }
     }
-    for (const { row } of open) row.value = row.samples.length > 0 ? median(row.samples) : undefined;
+    for (const { row } of entrants) row.value = row.samples.length > 0 ? median(row.samples) : undefined;
   }
   console.log(`\n${peersTable(rows)}`);
   console.error(`kept: ${keep('peers', { setting: settingOf({ postgres: stage.house.postgresVersion }), pinned: pinning, ms, rounds, rows })}`);
