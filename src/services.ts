@@ -23,7 +23,7 @@ import { createSearchQueries } from './messages/search-queries.ts';
 import { createSearch } from './messages/search-service.ts';
 import { startSearchUpkeep } from './messages/search-upkeep.ts';
 import { createMessages, createTelling } from './messages/service.ts';
-import { createWriter } from './messages/writer.ts';
+import { createWriter, LANES } from './messages/writer.ts';
 import { createMetrics } from './metrics.ts';
 import { createLive } from './realtime/live.ts';
 import { openRedis } from './redis.ts';
@@ -44,14 +44,14 @@ export async function openServices(config: Config, log: Log) {
   const metrics = opened.use(createMetrics());
   const secret = await loadSecret(config);
   const url = config.databaseUrl ?? opened.use(await openEmbedded(config.dataDir)).url;
-  const db = opened.use(
+  const connections = (pool: number) =>
     openDatabase({
       url,
-      pool: config.databasePool,
+      pool,
       deadlineMs: config.databaseDeadlineMs,
       onRebuild: () => log.warn('Postgres gave no sign of life; its connections were replaced'),
-    }),
-  );
+    });
+  const db = opened.use(connections(config.databasePool));
   if (config.migrate) {
     const applied = await migrate(db);
     if (applied.length > 0) log.info({ applied }, 'migrated');
@@ -97,7 +97,8 @@ export async function openServices(config: Config, log: Log) {
     leaveAll: rooms.leaveAll,
   });
 
-  const queries = createMessageQueries(db);
+  const flushing = opened.use(connections(LANES));
+  const queries = createMessageQueries(db, flushing.sql);
   const telling = createTelling(live);
   const writer = createWriter({
     append: queries.append,

@@ -1,6 +1,6 @@
 /** The doctor's look at Postgres: what acknowledged messages, search and migrations need of it. */
 import type { Config } from '../config.ts';
-import { openDatabase, type Database } from '../db/client.ts';
+import { CONNECTIONS_BESIDE_POOL, openDatabase, type Database } from '../db/client.ts';
 import { openEmbedded } from '../db/embedded.ts';
 import { durability } from '../db/durability.ts';
 import { migrationNames, pendingMigrations } from '../db/migrate.ts';
@@ -9,6 +9,8 @@ import type { Finding } from './doctor.ts';
 
 const OLDEST = 15;
 const PATIENT_MS = 10_000;
+/** Connections of `parlour` commands beside the running server. */
+const FOR_COMMANDS = 5;
 
 type State = {
   version: number;
@@ -63,12 +65,12 @@ function* judge(state: State, config: Config): Generator<Finding> {
     : state.trigramsAvailable
       ? { check: 'extensions', status: 'warn', detail: 'pg_trgm is not made yet; the first migration does that' }
       : { check: 'extensions', status: 'fail', detail: 'pg_trgm is not installed on that server (package postgresql-contrib)' };
-  const wanted = config.databasePool * config.workers + 5;
+  const wanted = (config.databasePool + CONNECTIONS_BESIDE_POOL) * config.workers + FOR_COMMANDS;
   if (wanted > state.connections) {
     yield {
       check: 'connections',
       status: 'warn',
-      detail: `max_connections is ${state.connections}, and this node alone may want ${wanted} (DATABASE_POOL × WORKERS)`,
+      detail: `max_connections is ${state.connections}, and this node alone may want ${wanted} ((DATABASE_POOL + ${CONNECTIONS_BESIDE_POOL}) × WORKERS + ${FOR_COMMANDS})`,
     };
   }
   if (state.standbys > 0 && (state.synchronousStandbys === '' || state.synchronousCommit === 'local')) {

@@ -71,6 +71,8 @@ export type Database = {
 const BOUND = 4_000;
 const CANARY_MS = 1_000;
 const CANARY_MISSES = 3;
+/** What a process opens besides its pool: the flushes' connection, and those of statistics.ts and search-upkeep.ts. */
+export const CONNECTIONS_BESIDE_POOL = 3;
 const END_SECONDS = 5;
 
 /** Connects on first use; the URL is not tried here (see `ping`). */
@@ -111,6 +113,8 @@ export function openDatabase({ url, pool, deadlineMs, bound = BOUND, onRebuild }
 
   // The canary: any answer will do, and only in silence it asks itself. A refused connection is an answer too, because
   // then the driver is already trying again; what costs a miss is a second in which nothing comes back.
+  // A pool of one may be waiting for a lock: there the server's own timeouts have to pass as well.
+  const patience = pool === 1 ? Math.max(CANARY_MISSES, Math.ceil(deadlineMs / CANARY_MS)) : CANARY_MISSES;
   let misses = 0;
   let answeredBefore = 0;
   let asking = false;
@@ -122,7 +126,7 @@ export function openDatabase({ url, pool, deadlineMs, bound = BOUND, onRebuild }
       misses = 0;
       return;
     }
-    if (misses >= CANARY_MISSES) {
+    if (misses >= patience) {
       misses = 0;
       replace();
     }

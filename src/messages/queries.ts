@@ -83,7 +83,8 @@ const HISTORY = `
 
 export type MessageQueries = ReturnType<typeof createMessageQueries>;
 
-export function createMessageQueries({ sql, orm }: Pick<Database, 'sql' | 'orm'>) {
+/** `flushing`: where flushes go; the server has a connection for them alone (docs/decisions/0006). */
+export function createMessageQueries({ sql, orm }: Pick<Database, 'sql' | 'orm'>, flushing = sql) {
   const whoAsks = (roomId: Column) => and(eq(memberships.roomId, roomId), eq(memberships.userId, placeholder('userId')));
   const standing = { kind: rooms.kind, visibility: rooms.visibility, role: memberships.role };
 
@@ -134,7 +135,7 @@ export function createMessageQueries({ sql, orm }: Pick<Database, 'sql' | 'orm'>
     /** One flush of the writer; rows in the order of the drafts. `again`: the same batch after a lost connection. */
     async append(drafts: readonly Draft[], again: boolean): Promise<Appended[]> {
       const of = columns(drafts);
-      return await sql<Appended>`
+      return await flushing<Appended>`
         select outcome, id, seq, epoch, created_at as "createdAt", updated_at as "updatedAt", edited_at as "editedAt", deleted_at as "deletedAt",
           content, username, first_name as "firstName", last_name as "lastName"
         from append_messages(${of.ids}::uuid[], ${of.rooms}::uuid[], ${of.senders}::uuid[], ${of.clientIds}::text[], ${of.contents}::text[],

@@ -50,7 +50,7 @@ export type WriterPorts = {
 };
 
 /** Measured on two cores: with one lane a flush has more to carry while the disk is busy; lanes are for more cores and later shards. */
-const LANES = 1;
+export const LANES = 1;
 /** A batch holds some hundred rows: larger ones hold their rooms longer and bring no more rows a second. */
 const BATCH_ROWS = 256;
 /**

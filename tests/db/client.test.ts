@@ -192,6 +192,17 @@ describe('a database that', () => {
     expect(client.stats().inFlight).toBe(0);
   }, 60_000);
 
+  test('lets the only connection of a pool wait for a lock is not silent: its own timeouts decide', async () => {
+    await using holder = openDatabase({ url: database.url, pool: 1, deadlineMs: 10_000 });
+    let rebuilt = 0;
+    await using client = openDatabase({ url: database.url, pool: 1, deadlineMs: 10_000, onRebuild: () => rebuilt++ });
+    const held = holder.sql`select pg_advisory_lock(77), pg_sleep(5.5)`.then(() => holder.sql`select pg_advisory_unlock(77)`);
+    await Bun.sleep(100);
+    expect(await client.sql`select pg_advisory_xact_lock_shared(77)::text as locked`).toHaveLength(1);
+    await held;
+    expect(rebuilt).toBe(0);
+  }, 30_000);
+
   test('no longer answers on one of its connections, which stays open, gets a new pool', async () => {
     const fresh = await freshOpenDatabase({ empty: true });
     await using proxy = await muteable(Number(new URL(fresh.url).port));

@@ -1,5 +1,6 @@
 /** Messages through the REST door: repeats, history around every edge, events, markers, readers, counts. */
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { until } from '../support/wait.ts';
 import { blamed, done, type Person, type Server, start } from '../support/people.ts';
 
 let server: Server;
@@ -37,6 +38,23 @@ test('a repeat with another content or reply is a conflict; after an edit the re
   expect((await ann.post(`/rooms/${room}/messages`, { content: 'a', clientMessageId: 'x' })).body).toMatchObject({ id: first.id, content: 'new' });
   done(await ann.delete(`/messages/${first.id}`), 204);
   expect((await ann.post(`/rooms/${room}/messages`, { content: 'a', clientMessageId: 'x' })).body).toMatchObject({ id: first.id, content: '' });
+});
+
+test('sends have a connection of their own: readers who all wait for Postgres keep no send waiting', async () => {
+  const room = await hall();
+  const holder = server.db.alone();
+  await holder.unsafe('begin; lock table room_events in access exclusive mode');
+  const readers = Array.from({ length: 2 * server.config.databasePool }, () => ann.get(`/rooms/${room}/events?after=0`));
+  const first = Promise.race(readers);
+  try {
+    // Her session was asked about a moment ago, so that alone needs nobody.
+    await until('they all wait', () => server.db.stats().inFlight >= readers.length);
+    expect(await Promise.race([first.then(() => 'a reader'), says(ann, room, 'now')])).toMatchObject({ content: 'now' });
+  } finally {
+    await holder.unsafe('commit');
+    await holder.end({ timeout: 1 });
+  }
+  for (const { status } of await Promise.all(readers)) expect(status).toBe(200);
 });
 
 test('history is cut by before, after and around, with honest edges', async () => {
