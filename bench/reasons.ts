@@ -2,7 +2,7 @@
 
 /** By ratio (its id, or id and title where several share one) or k6 script. */
 export const REASONS: Record<string, string> = {
-  send: 'the median is 8 ms; the last percent waits while k6 (0.6 of the two cores), the server (0.3) and Postgres (0.75) want the same core. Without any merging of the search indexes it is 88 ms, so that is not why',
+  send: 'k6 (0.6 of a core), the server (0.3) and Postgres (0.8) share two cores: in its first two seconds the server needs half as much again, and a merge of the search indexes takes a core for 0.2 s in every 1.3; then more is wanted than there is, and sends wait 60 to 200 ms. Between merges none takes 40',
   login: 'argon2 has its threads at a lower priority, but of two cores a storm of 60 logins/s takes 0.7; the median goes from 3 to 4 ms',
   R1: 'bare Bun takes 9 µs a request; what the contract has every request read and every answer say takes 1 µs of Bun itself (R1c’s limit), finding the route 0.5 µs, and the door (id, counters, checks) some 2 µs',
   R1c: 'the route (Elysia, 0.5 µs), the counters and the log’s times, the door’s checks and its headers of limits: some 2 µs beside 10',
