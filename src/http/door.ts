@@ -13,6 +13,7 @@ import type { Caller } from '../users/model.ts';
 import { readJson, readQuery } from './body.ts';
 import type { Gate } from './gate.ts';
 import { allowOrigin, baseHeaders, PLAIN_HEADERS, requestIdOf } from './headers.ts';
+import { lateJson } from './late-json.ts';
 import type { Observe } from './observe.ts';
 import { asAppError, problemResponse } from './problems.ts';
 
@@ -139,11 +140,13 @@ export function createDoor({ config, gate, observe, limiter, identify }: DoorSer
       return limiter.take(rate, signedIn ? caller.userId : addressOf(context), headers);
     }
 
-    function responseOf(result: unknown): Response {
+    /** `late`: not made in the tick in which its request came. */
+    function responseOf(result: unknown, late: boolean): Response {
       const other = result instanceof Reply && result.status !== usual ? result.status : undefined;
       const value = result instanceof Reply ? result.value : result;
       if ((other ?? usual) === 204) return new Response(null, other === undefined ? plain : { ...plain, status: other });
-      return Response.json(value, other === undefined ? json : { ...json, status: other });
+      const init = other === undefined ? json : { ...json, status: other };
+      return late ? lateJson(value, init) : Response.json(value, init);
     }
 
     // Only what is named here is prepared: handed the whole context, Elysia would parse cookies and queries for every request.
@@ -159,8 +162,8 @@ export function createDoor({ config, gate, observe, limiter, identify }: DoorSer
         observe.answered(request, route, response.status, started, requestId);
         return response;
       };
-      const succeeded = (result: unknown): Response => {
-        const response = responseOf(result);
+      const succeeded = (result: unknown, late: boolean): Response => {
+        const response = responseOf(result, late);
         // Cheaper than an object of headers for each answer: 1 µs (docs/performance.md).
         response.headers.set('x-request-id', requestId);
         for (const name in headers) response.headers.set(name, headers[name]!);
@@ -172,7 +175,7 @@ export function createDoor({ config, gate, observe, limiter, identify }: DoorSer
       const context = { request, route, params, server };
       try {
         const made = after(identified(context), (caller) => after(inputsOf(context, caller, headers), handle));
-        return made instanceof Promise ? made.then(succeeded).catch(failed) : succeeded(made);
+        return made instanceof Promise ? made.then((result) => succeeded(result, request.method !== 'HEAD')).catch(failed) : succeeded(made, false);
       } catch (thrown) {
         return failed(thrown);
       }

@@ -233,3 +233,67 @@ describe('slow and broken connections', () => {
     socket.destroy();
   });
 });
+
+describe('an answer of more than 15 kB', () => {
+  const SAID = 100;
+  let hall: string;
+  const path = () => `/api/v1/rooms/${hall}/messages?limit=${SAID}`;
+  const asked = (method: string, close = true) => head([`${method} ${path()} HTTP/1.1`, 'Host: localhost', auth(), ...(close ? ['Connection: close'] : [])]);
+  /** Everything that comes on a connection until it is closed, in the pieces in which it came; `slow`: the reader pauses between them. */
+  const pieces = (request: string, slow = false): Promise<Buffer[]> =>
+    new Promise((done, fail) => {
+      const came: Buffer[] = [];
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write(request));
+      socket.on('data', (piece) => {
+        came.push(piece as Buffer);
+        if (!slow) return;
+        socket.pause();
+        setTimeout(() => socket.resume(), 5);
+      });
+      socket.on('close', () => done(came));
+      socket.on('error', fail);
+    });
+
+  beforeAll(async () => {
+    hall = (await ann.does(201, 'POST', 'rooms', { name: 'Large' })).id;
+    for (let n = 0; n < SAID; n++) await ann.does(201, 'POST', `rooms/${hall}/messages`, { content: `${n} ${'€'.repeat(3_000)}` });
+  });
+
+  test('tells its length, and its head comes in one piece with the beginning of its body', async () => {
+    const came = await pieces(asked('GET'));
+    const first = came[0]!.toString('latin1');
+    expect(first).toContain(`${CRLF}${CRLF}{"items":[`);
+    const body = Buffer.concat(came).subarray(first.indexOf(CRLF + CRLF) + 4);
+    expect(first.toLowerCase()).toContain(`content-length: ${body.length}\r\n`);
+    expect(body.length).toBeGreaterThan(900_000);
+    expect(JSON.parse(body.toString()).items.map(({ content }: { content: string }) => content)).toEqual(
+      Array.from({ length: SAID }, (_, n) => `${n} ${'€'.repeat(3_000)}`),
+    );
+  });
+
+  test('comes whole to a reader who is slow, and hurts nobody when the reader leaves in its midst', async () => {
+    const [fast, slow] = [Buffer.concat(await pieces(asked('GET'))), Buffer.concat(await pieces(asked('GET'), true))];
+    expect(slow.length).toBe(fast.length);
+    expect(slow.subarray(-900_000).equals(fast.subarray(-900_000))).toBe(true);
+    for (let n = 0; n < 20; n++) {
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write(asked('GET', false)));
+      await new Promise((heard) => socket.once('data', heard));
+      socket.destroy();
+    }
+  });
+
+  test('tells its length to HEAD as well, without a body in front of the next answer', async () => {
+    const came: Buffer[] = [];
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write(asked('HEAD', false)));
+    socket.on('data', (piece) => void came.push(piece as Buffer));
+    const closed = new Promise((done) => socket.on('close', done));
+    await until('the head', () => came.length > 0);
+    socket.write(asked('GET'));
+    await closed;
+    const text = Buffer.concat(came).toString('latin1');
+    const [forHead, forGet] = [...text.matchAll(/content-length: (\d+)/gi)].map(([, bytes]) => Number(bytes));
+    expect(forHead).toBeGreaterThan(900_000);
+    expect(forHead).toBe(forGet!);
+    expect(text.split('{"items":[')).toHaveLength(2);
+  });
+});
