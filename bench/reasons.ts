@@ -9,7 +9,6 @@ export const REASONS: Record<string, string> = {
   R2: 'a signed-in request also looks up its token (400 characters to hash) and its session',
   'R4 fan-out to 1,000 / bare server.publish':
     'by rate it is met; with one publish in flight each event is also put in order, kept in its ring and counted, which is 6 % of the processor’s time of one publish to 1,000',
-  R6: 'by rate within its spread; by processor time the door, the sign-in and the deadline of the statement come on top of a page that Postgres takes three quarters of',
   R9: 'an idle socket keeps some 400 bytes that nobody shares (who it is, its room, its clocks); the rest is memory between the objects of 10,000 openings (see Memory per socket)',
   R10: 'beside 10.5 ms of argon2 a login takes 0.65 ms of Postgres (a lock, two rows, a commit) and 0.75 ms of JavaScript; on two cores these come out of the hashing',
   'R12 search endpoint / in pgbench only the statement that finds the page':
